@@ -1,0 +1,41 @@
+// parallel_for: the only door to threads. Behind it stands one of two engines, chosen at build time: a pool of our own
+// (pool.cpp) or OpenMP (openmp.cpp). Callable from any thread; several threads calling at once all make progress.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+namespace addax {
+
+// How many threads a region may use, the caller included. From ADDAX_NUM_THREADS, else OMP_NUM_THREADS, else the
+// processors available to this process. The setter takes 1…256, throws ValueError otherwise, and acts on the regions
+// that start after it.
+int thread_count();
+void set_thread_count(int n);
+
+// Ends the pool's threads; later regions run serially. For a host that unloads the library or is about to exit.
+void stop_threads() noexcept;
+
+namespace detail {
+using ChunkFunction = void (*)(const void* body, std::int64_t first, std::int64_t last);
+void run_chunks(std::int64_t n, std::int64_t grain, ChunkFunction function, const void* body);
+}  // namespace detail
+
+// Runs body(first, last) over chunks that cover [0, n). The chunks depend on n and grain alone, never on the number of
+// threads, and begin at multiples of grain (≥ 1, the least work worth sending to a thread; some 10 µs), so that what a
+// chunk computes has the same bits for any number of threads. Serial when there is one chunk, one thread, or when
+// called inside a chunk. The first exception, in chunk order, is rethrown here; the chunks after it may not run.
+// Allocates nothing.
+template <class Body>
+void parallel_for(std::int64_t n, std::int64_t grain, const Body& body) {
+  if (n <= grain) {
+    if (n > 0) body(std::int64_t{0}, n);
+    return;
+  }
+  detail::run_chunks(
+      n, grain,
+      [](const void* b, std::int64_t first, std::int64_t last) { (*static_cast<const Body*>(b))(first, last); },
+      std::addressof(body));
+}
+
+}  // namespace addax
