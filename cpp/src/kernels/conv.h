@@ -1,0 +1,68 @@
+// Convolutions, channels last: x is batch × size… × in_channels, the kernel size… × (in_channels / groups) ×
+// out_channels, y batch × size… × out_channels. Up to three spatial dimensions; fewer are given as leading dimensions
+// of size 1. As in Keras, it is the cross-correlation: y[o] = Σ_t x[o·stride + t·dilation - pad_low] · w[t].
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/activation.h"
+
+namespace addax::kernels {
+
+inline constexpr int kSpatial = 3;
+
+struct ConvShape {
+  std::int64_t batch;
+  std::int64_t in[kSpatial];
+  std::int64_t out[kSpatial];
+  std::int64_t kernel[kSpatial];
+  std::int64_t stride[kSpatial];
+  std::int64_t dilation[kSpatial];
+  std::int64_t pad_low[kSpatial];
+  std::int64_t in_channels;
+  std::int64_t out_channels;  // depthwise: in_channels · multiplier
+  std::int64_t groups;        // depthwise: ignored
+};
+
+template <class T>
+struct Conv {
+  ConvShape shape;
+  const T* x;               // forward, kernel gradient
+  const T* w;               // forward, data gradient
+  const T* y;               // gradients: dL/dy
+  T* result;                // y, dL/dx or dL/dw
+  const T* bias = nullptr;  // forward: out_channels values, or null
+  Activation activation = Activation::none;
+  void* workspace = nullptr;  // 64-byte aligned, as many bytes as the workspace function says
+};
+
+// What a family of convolutions offers for one dtype. The workspace functions read the shape alone.
+template <class T>
+struct ConvFunctions {
+  void (*forward)(const Conv<T>& job);
+  void (*data_gradient)(const Conv<T>& job);
+  void (*kernel_gradient)(const Conv<T>& job);
+  std::int64_t (*forward_workspace)(const ConvShape& shape);
+  std::int64_t (*data_gradient_workspace)(const ConvShape& shape);
+  std::int64_t (*kernel_gradient_workspace)(const ConvShape& shape);
+};
+
+struct ConvKernels {
+  ConvFunctions<float> f32;
+  ConvFunctions<double> f64;
+};
+
+namespace baseline {
+void fill(ConvKernels& kernels);
+}
+namespace avx2 {
+void fill(ConvKernels& kernels);
+}
+namespace avx512 {
+void fill(ConvKernels& kernels);
+}
+namespace neon {
+void fill(ConvKernels& kernels);
+}
+
+}  // namespace addax::kernels

@@ -1,0 +1,61 @@
+#include "base/cpu.h"
+#include "kernels/kernels.h"
+
+// Calls every family's `fill` of one instruction set. A macro, because a namespace cannot be a template argument.
+#define ADDAX_FILL(isa)         \
+  void fill_##isa(Kernels& k) { \
+    isa::fill(k.matmul);        \
+    isa::fill(k.conv);          \
+    isa::fill(k.depthwise);     \
+    isa::fill(k.pool);          \
+    isa::fill(k.resize);        \
+    isa::fill(k.transpose);     \
+  }
+
+namespace addax::kernels {
+namespace {
+
+#if defined(__x86_64__)
+ADDAX_FILL(baseline)
+ADDAX_FILL(avx2)
+ADDAX_FILL(avx512)
+#elif defined(__aarch64__)
+ADDAX_FILL(neon)
+#else
+ADDAX_FILL(baseline)
+#endif
+
+Kernels table_for(Isa isa) {
+  Kernels k{};
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::avx512:
+      fill_avx512(k);
+      break;
+    case Isa::avx2:
+      fill_avx2(k);
+      break;
+    default:
+      fill_baseline(k);
+      break;
+#elif defined(__aarch64__)
+    default:
+      fill_neon(k);
+      break;
+#else
+    default:
+      fill_baseline(k);
+      break;
+#endif
+  }
+  return k;
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels table = table_for(active_isa());
+  return table;
+}
+
+}  // namespace addax::kernels

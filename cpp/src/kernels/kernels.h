@@ -1,0 +1,27 @@
+// The table of kernels for this machine: one struct of function pointers per family, filled from the instruction set
+// that `active_isa()` chose. A family is a header <family>.h with its struct and a `fill` per instruction set, a source
+// <family>.cpp, a line in families.cmake, a member here and a line in dispatch.cpp.
+#pragma once
+
+#include "kernels/conv.h"
+#include "kernels/depthwise.h"
+#include "kernels/matmul.h"
+#include "kernels/pool.h"
+#include "kernels/resize.h"
+#include "kernels/transpose.h"
+
+namespace addax::kernels {
+
+struct Kernels {
+  MatmulKernels matmul;
+  ConvKernels conv;
+  DepthwiseKernels depthwise;
+  PoolKernels pool;
+  ResizeKernels resize;
+  TransposeKernels transpose;
+};
+
+// Chosen at the first call and kept; safe from any thread.
+const Kernels& kernels();
+
+}  // namespace addax::kernels
