@@ -1,0 +1,35 @@
+"""What the layers of one call share: the outermost layer and the `training` flag."""
+
+from __future__ import annotations
+
+import threading
+
+
+class CallContext:
+    """State of the calls in progress in one thread.
+
+    Attributes:
+        entry_layer: The outermost layer being called.
+        training: The flag that calls without one of their own inherit.
+    """
+
+    __slots__ = ("entry_layer", "training")
+
+    def __init__(self, entry_layer, training):
+        self.entry_layer = entry_layer
+        self.training = training
+
+
+class _Current(threading.local):
+    context: CallContext | None = None
+
+
+current = _Current()
+
+
+def training_flag(training=None):
+    """`training` if it is given, else that of the enclosing call, else `False`."""
+    if training is not None:
+        return training
+    context = current.context
+    return bool(context is not None and context.training)
