@@ -7,4 +7,14 @@ set(ADDAX_KERNEL_FAMILIES
   pool
   resize
   transpose
+  reduce
+  softmax
+)
+
+# Kernels that wider vectors do not make faster: compiled once.
+set(ADDAX_PLAIN_KERNELS
+  copy
+  index
+  scan
+  sort
 )

@@ -4,21 +4,10 @@
 #include <array>
 #include <utility>
 
+#include "kernels/epilogue.h"
+
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
-
-template <class V>
-ADDAX_INLINE V activate(V x, Activation activation) {
-  switch (activation) {
-    case Activation::relu:
-      return relu_of(x);
-    case Activation::relu6:
-      x = relu_of(x);
-      return x > Lane<V>{6} ? V{} + Lane<V>{6} : x;
-    default:
-      return x;
-  }
-}
 
 // Stops the compiler from turning a few row pointers and a stride into a pointer per row, which would spill.
 template <class T>
