@@ -8,7 +8,9 @@
     isa::fill(k.conv);          \
     isa::fill(k.depthwise);     \
     isa::fill(k.pool);          \
+    isa::fill(k.reduce);        \
     isa::fill(k.resize);        \
+    isa::fill(k.softmax);       \
     isa::fill(k.transpose);     \
   }
 

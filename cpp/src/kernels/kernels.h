@@ -7,7 +7,9 @@
 #include "kernels/depthwise.h"
 #include "kernels/matmul.h"
 #include "kernels/pool.h"
+#include "kernels/reduce.h"
 #include "kernels/resize.h"
+#include "kernels/softmax.h"
 #include "kernels/transpose.h"
 
 namespace addax::kernels {
@@ -17,7 +19,9 @@ struct Kernels {
   ConvKernels conv;
   DepthwiseKernels depthwise;
   PoolKernels pool;
+  ReduceKernels reduce;
   ResizeKernels resize;
+  SoftmaxKernels softmax;
   TransposeKernels transpose;
 };
 

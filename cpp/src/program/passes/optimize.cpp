@@ -1,0 +1,26 @@
+#include "program/passes/passes.h"
+
+namespace addax {
+namespace {
+
+constexpr Program (*kPasses[])(Program) = {
+    passes::dead_code,       passes::constant_folding,   passes::transpose_folding, passes::common_subexpressions,
+    passes::epilogue_fusion, passes::elementwise_fusion, passes::dead_code,
+};
+
+void optimize_nested(Program& program) {
+  for (Step& step : program.steps)
+    for (auto& [name, attribute] : step.attributes.entries())
+      if (auto* nested = std::get_if<ProgramPtr>(&attribute)) *nested = optimize(*nested);
+}
+
+}  // namespace
+
+ProgramPtr optimize(const ProgramPtr& program) {
+  Program result = *program;
+  for (const auto pass : kPasses) result = pass(std::move(result));
+  optimize_nested(result);
+  return std::make_shared<const Program>(std::move(result));
+}
+
+}  // namespace addax

@@ -1,0 +1,32 @@
+// The passes: each takes a program apart and puts an equal one together. The list and its order stand in optimize.cpp.
+#pragma once
+
+#include "addax/program.h"
+#include "ops/operation.h"
+
+namespace addax::passes {
+
+// Drops steps whose results nobody reads, and inputs of constants and variables that nobody reads.
+Program dead_code(Program program);
+// Equal operations on equal inputs are done once. Operations are functions of their inputs and attributes, random ones
+// of their key, so this needs no list of exceptions.
+Program common_subexpressions(Program program);
+// Steps on constants alone are done now, unless the result is large.
+Program constant_folding(Program program);
+// A transpose of the last two axes in front of a product becomes a flag of the product.
+Program transpose_folding(Program program);
+// A bias and an activation after a product or a convolution become its epilogue.
+Program epilogue_fusion(Program program);
+// Elementwise steps over one shape become one step that runs tile by tile.
+Program elementwise_fusion(Program program);
+
+// ---- What passes share.
+
+// How often each slot is read: by steps, outputs and assignments.
+std::vector<int> count_reads(const Program& program);
+// Reads of `from` become reads of `to`, everywhere.
+void replace_slots(Program& program, const std::vector<int>& replacement);
+// Renumbers slots so that only those in use remain, in order of definition.
+Program compact(const Program& program);
+
+}  // namespace addax::passes

@@ -1,0 +1,200 @@
+#include "addax/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/denormals.h"
+#include "program/plan.h"
+
+namespace addax {
+namespace {
+
+struct BoundStep {
+  const Operation* operation;
+  const Attributes* attributes;
+  std::vector<Buffer> inputs, outputs;
+  void* workspace;
+  std::shared_ptr<void> prepared;
+
+  void run() const { operation->run(Run(*operation, *attributes, inputs, outputs, workspace, prepared.get())); }
+};
+
+// An operand whose address the caller, or a variable, decides.
+struct Patch {
+  Buffer* buffer;
+  int index;
+};
+
+}  // namespace
+
+struct Session::Impl {
+  ProgramPtr program;
+  Plan plan;
+  std::shared_ptr<Storage> arena;
+  std::vector<BoundStep> steps;
+  std::vector<Patch> inputs, outputs, variables;
+  std::vector<bool> assigned;        // per variable
+  std::vector<void*> variable_data;  // as bound last
+  std::vector<const void*> input_data;
+  std::vector<void*> output_data;
+
+  Impl(ProgramPtr p, std::span<const Shape> shapes) : program(std::move(p)), plan(make_plan(*program, shapes)) {
+    arena = Storage::allocate(plan.arena_bytes);
+    assigned.assign(program->variables.size(), false);
+    for (const Assignment& a : program->assignments) assigned[static_cast<std::size_t>(a.variable)] = true;
+    variable_data.assign(program->variables.size(), nullptr);
+    input_data.assign(program->inputs.size(), nullptr);
+    output_data.assign(program->outputs.size(), nullptr);
+    steps.reserve(plan.steps.size());
+    for (const PlannedStep& step : plan.steps) steps.push_back(bind(step));
+    collect_patches();
+  }
+
+  BoundStep bind(const PlannedStep& step) {
+    BoundStep bound{step.operation, &step.attributes, {}, {}, nullptr, nullptr};
+    for (const int slot : step.inputs) bound.inputs.push_back(buffer(slot));
+    for (const int slot : step.outputs) bound.outputs.push_back(buffer(slot));
+    if (step.workspace_bytes > 0) bound.workspace = arena_at(step.workspace_offset);
+    if (step.operation->prepare != nullptr)
+      bound.prepared = step.operation->prepare(Run(*step.operation, step.attributes, bound.inputs, bound.outputs));
+    return bound;
+  }
+
+  char* arena_at(std::int64_t offset) const { return static_cast<char*>(arena->data()) + offset; }
+  const Place& place(int slot) const { return plan.places[static_cast<std::size_t>(slot)]; }
+
+  Buffer buffer(int slot) const {
+    const std::size_t i = static_cast<std::size_t>(slot);
+    return {address(place(slot)), program->slots[i].spec.dtype, plan.shapes[i]};
+  }
+
+  // Where a place is now; inputs, outputs and variables as bound last.
+  void* address(const Place& place) const {
+    const std::size_t i = static_cast<std::size_t>(place.index);
+    switch (place.home) {
+      case Home::arena:
+        return arena_at(place.offset);
+      case Home::constant:
+        return program->constants[i].data();
+      case Home::input:
+        return const_cast<void*>(input_data[i]);
+      case Home::output:
+        return output_data[i];
+      case Home::variable:
+        return variable_data[i];
+      case Home::none:
+        break;
+    }
+    return nullptr;
+  }
+
+  void collect_patches() {
+    for (std::size_t s = 0; s < steps.size(); ++s) {
+      const auto collect = [&](const std::vector<int>& slots, std::vector<Buffer>& buffers) {
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+          const Place& home = place(slots[i]);
+          if (home.home == Home::input) inputs.push_back({&buffers[i], home.index});
+          if (home.home == Home::output) outputs.push_back({&buffers[i], home.index});
+          if (home.home == Home::variable) variables.push_back({&buffers[i], home.index});
+        }
+      };
+      collect(plan.steps[s].inputs, steps[s].inputs);
+      collect(plan.steps[s].outputs, steps[s].outputs);
+    }
+  }
+
+  void bind_variables() {
+    bool moved = false;
+    for (std::size_t i = 0; i < variable_data.size(); ++i) {
+      Variable& variable = *program->variables[i];
+      void* data = assigned[i] ? variable.writable_data() : variable.tensor().data();
+      moved = moved || data != variable_data[i];
+      variable_data[i] = data;
+    }
+    if (!moved) return;
+    for (const Patch& patch : variables) patch.buffer->data = variable_data[static_cast<std::size_t>(patch.index)];
+  }
+
+  void copy(const Copy& c) const {
+    const Place& from = c.staged >= 0 ? plan.staged[static_cast<std::size_t>(c.staged)].to : place(c.slot);
+    const std::size_t i = static_cast<std::size_t>(c.slot);
+    const std::int64_t bytes = plan.shapes[i].elements() * size_of(program->slots[i].spec.dtype);
+    if (bytes > 0) std::memcpy(address(c.to), address(from), static_cast<std::size_t>(bytes));
+  }
+
+  void run(std::span<const void* const> in, std::span<void* const> out) {
+    const FlushDenormals flush;
+    std::copy(in.begin(), in.end(), input_data.begin());
+    std::copy(out.begin(), out.end(), output_data.begin());
+    for (const Patch& patch : inputs)
+      patch.buffer->data = const_cast<void*>(input_data[static_cast<std::size_t>(patch.index)]);
+    for (const Patch& patch : outputs) patch.buffer->data = output_data[static_cast<std::size_t>(patch.index)];
+    bind_variables();
+    for (const BoundStep& step : steps)
+      if (!step.operation->traits.view) step.run();
+    for (const Copy& c : plan.staged) copy(c);
+    for (const Copy& c : plan.copies) copy(c);
+  }
+};
+
+Session::Session(ProgramPtr program, std::span<const Shape> input_shapes)
+    : impl_(std::make_unique<Impl>(std::move(program), input_shapes)) {}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+
+const Shape& Session::output_shape(int i) const {
+  return impl_->plan.shapes[static_cast<std::size_t>(impl_->program->outputs[static_cast<std::size_t>(i)])];
+}
+
+DType Session::output_dtype(int i) const {
+  return impl_->program->slots[static_cast<std::size_t>(impl_->program->outputs[static_cast<std::size_t>(i)])]
+      .spec.dtype;
+}
+
+int Session::output_count() const { return static_cast<int>(impl_->program->outputs.size()); }
+std::int64_t Session::arena_bytes() const { return impl_->plan.arena_bytes; }
+void Session::run(std::span<const void* const> inputs, std::span<void* const> outputs) { impl_->run(inputs, outputs); }
+
+Executable::Executable(ProgramPtr program) : program_(std::move(program)) {}
+
+std::unique_ptr<Session> Executable::acquire(std::span<const Shape> shapes) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = std::find_if(idle_.rbegin(), idle_.rend(), [&](const Plan& plan) {
+      return std::equal(plan.shapes.begin(), plan.shapes.end(), shapes.begin(), shapes.end());
+    });
+    if (it != idle_.rend()) {
+      std::unique_ptr<Session> session = std::move(it->session);
+      idle_.erase(std::next(it).base());
+      return session;
+    }
+  }
+  return std::make_unique<Session>(program_, shapes);
+}
+
+void Executable::release(std::span<const Shape> shapes, std::unique_ptr<Session> session) {
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() == kMaxPlans) idle_.erase(idle_.begin());
+  idle_.push_back({{shapes.begin(), shapes.end()}, std::move(session)});
+}
+
+std::vector<Tensor> Executable::run(std::span<const Tensor> inputs) {
+  std::vector<Shape> shapes;
+  std::vector<const void*> in;
+  for (const Tensor& tensor : inputs) {
+    shapes.push_back(tensor.shape());
+    in.push_back(tensor.data());
+  }
+  std::unique_ptr<Session> session = acquire(shapes);
+  std::vector<Tensor> results;
+  std::vector<void*> out;
+  for (int i = 0; i < session->output_count(); ++i) {
+    results.emplace_back(session->output_dtype(i), session->output_shape(i));
+    out.push_back(results.back().data());
+  }
+  session->run(in, out);
+  release(shapes, std::move(session));
+  return results;
+}
+
+}  // namespace addax

@@ -1,0 +1,63 @@
+// The extension module: what Python sees of the core. Conversions, the GIL and exceptions; no logic.
+#include "module.h"
+
+#include "addax/session.h"
+#include "base/cpu.h"
+#include "base/parallel.h"
+
+namespace addax::python {
+namespace {
+
+void translate(std::exception_ptr pointer) {
+  try {
+    if (pointer) std::rethrow_exception(pointer);
+  } catch (const Error& error) {
+    PyObject* type = PyExc_RuntimeError;
+    switch (error.kind()) {
+      case ErrorKind::value:
+        type = PyExc_ValueError;
+        break;
+      case ErrorKind::type:
+        type = PyExc_TypeError;
+        break;
+      case ErrorKind::index:
+        type = PyExc_IndexError;
+        break;
+      case ErrorKind::memory:
+        type = PyExc_MemoryError;
+        break;
+      case ErrorKind::io:
+        type = PyExc_OSError;
+        break;
+      case ErrorKind::unsupported:
+        type = PyExc_NotImplementedError;
+        break;
+      case ErrorKind::runtime:
+        break;
+    }
+    PyErr_SetString(type, error.what());
+  }
+}
+
+}  // namespace
+}  // namespace addax::python
+
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+  using namespace addax;
+  using namespace addax::python;
+  m.doc() = "The native core of addax.";
+  m.attr("__version__") = ADDAX_VERSION;
+  py::register_exception_translator(&translate);
+
+  bind_tensor(m);
+  bind_operations(m);
+  bind_state(m);
+  bind_program(m);
+
+  m.def("thread_count", &thread_count, "Number of threads that kernels may use.");
+  m.def("set_thread_count", &set_thread_count, py::arg("count"));
+  m.def(
+      "isa", [] { return std::string(name_of(active_isa())); },
+      "The instruction set in use: baseline, avx2, avx512 or neon.");
+  m.def("stop_threads", &stop_threads);
+}
