@@ -48,16 +48,38 @@ void scan_tile(const T* x, T* out, int64_t width, const ScanLayout& l) {
   }
 }
 
-template <class Op, class T>
-void scan(const T* x, T* out, const ScanLayout& l) {
+// Calls tile(offset of the first column, number of columns) for each tile of each outer block.
+template <class F>
+void for_each_tile(const ScanLayout& l, const F& tile) {
   const int64_t tiles = (l.inner + kTile - 1) / kTile;
   const int64_t each = std::max<int64_t>(1, l.size * std::min(l.inner, kTile));
   parallel_for(l.outer * tiles, std::max<int64_t>(1, 32768 / each), [&](int64_t first, int64_t last) {
     for (int64_t unit = first; unit < last; ++unit) {
-      const int64_t column = unit % tiles * kTile, base = unit / tiles * l.size * l.inner + column;
-      scan_tile<Op>(x + base, out + base, std::min(kTile, l.inner - column), l);
+      const int64_t column = unit % tiles * kTile;
+      tile(unit / tiles * l.size * l.inner + column, std::min(kTile, l.inner - column));
     }
   });
+}
+
+template <class Op, class T>
+void scan(const T* x, T* out, const ScanLayout& l) {
+  for_each_tile(l, [&](int64_t at, int64_t width) { scan_tile<Op>(x + at, out + at, width, l); });
+}
+
+template <class T>
+void recurrence_tile(const T* decay, const T* x, T* out, int64_t width, const ScanLayout& l) {
+  double running[kTile] = {};
+  const int64_t step = l.reverse ? -l.inner : l.inner;
+  int64_t at = l.reverse ? (l.size - 1) * l.inner : 0;
+  for (int64_t i = 0; i < l.size; ++i, at += step) {
+    const T* factor = decay + (l.reverse ? at + l.inner : at);
+    for (int64_t k = 0; k < width; ++k) {
+      // The first element has no predecessor, and in reverse no decay to read.
+      const double carried = i == 0 ? 0 : static_cast<double>(factor[k]) * running[k];
+      running[k] = static_cast<double>(x[at + k]) + carried;
+      out[at + k] = static_cast<T>(running[k]);
+    }
+  }
 }
 
 }  // namespace
@@ -71,6 +93,15 @@ template <class T>
 void cumprod(const T* x, T* out, const ScanLayout& layout) {
   scan<Times>(x, out, layout);
 }
+
+template <class T>
+void linear_recurrence(const T* decay, const T* x, T* out, const ScanLayout& layout) {
+  for_each_tile(layout,
+                [&](int64_t at, int64_t width) { recurrence_tile(decay + at, x + at, out + at, width, layout); });
+}
+
+template void linear_recurrence(const float*, const float*, float*, const ScanLayout&);
+template void linear_recurrence(const double*, const double*, double*, const ScanLayout&);
 
 #define ADDAX_FOR_TYPE(T)                                \
   template void cumsum(const T*, T*, const ScanLayout&); \

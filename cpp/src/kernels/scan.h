@@ -17,4 +17,9 @@ void cumsum(const T* x, T* out, const ScanLayout& layout);
 template <class T>
 void cumprod(const T* x, T* out, const ScanLayout& layout);
 
+// y_i = x_i + decay_i · y_{i-1} from y_{-1} = 0; reversed y_i = x_i + decay_{i+1} · y_{i+1}: each is the other's
+// transpose. `exclusive` is ignored. float and double only.
+template <class T>
+void linear_recurrence(const T* decay, const T* x, T* out, const ScanLayout& layout);
+
 }  // namespace addax::kernels

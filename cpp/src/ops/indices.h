@@ -1,0 +1,44 @@
+// What reading and writing by index share: the type of the indices and the check of their range.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/index.h"
+#include "ops/operation.h"
+
+namespace addax::ops {
+
+// Calls f(pointer, count) with input i as int32 or int64.
+template <class F>
+void visit_indices(const Run& r, int i, const F& f) {
+  const std::int64_t count = r.input(i).elements();
+  if (r.input(i).dtype == DType::int32) {
+    f(r.in<std::int32_t>(i), count);
+  } else {
+    f(r.in<std::int64_t>(i), count);
+  }
+}
+
+// IndexError that names the first index outside [-size, size).
+template <class Index>
+void require_in_range(const Run& r, const Index* indices, std::int64_t count, std::int64_t size, int axis) {
+  const std::int64_t bad = kernels::first_out_of_range(indices, count, -size, size);
+  if (bad < 0) return;
+  fail(ErrorKind::index, r.operation().name, ": index ", indices[bad], " (number ", bad, " of ", count,
+       ") is out of range for axis ", axis, " of size ", size);
+}
+
+// The same for rows of `depth` indices, the d-th into an axis of size sizes[d].
+template <class Index>
+void require_rows_in_range(const Run& r, const Index* indices, std::int64_t rows, int depth, const Shape& sizes) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (int d = 0; d < depth; ++d) {
+      const auto index = static_cast<std::int64_t>(indices[row * depth + d]);
+      if (index >= -sizes[d] && index < sizes[d]) continue;
+      fail(ErrorKind::index, r.operation().name, ": index ", index, " (row ", row, " of ", rows,
+           ") is out of range for axis ", d, " of size ", sizes[d]);
+    }
+  }
+}
+
+}  // namespace addax::ops
