@@ -8,9 +8,9 @@
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
 
-// Blocking after Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008): B in panels one block wide,
-// k cut so that a panel stays in L1 and a block of A in L2. Small products skip the copies. C is cut into tasks by the sizes
-// alone, so the result does not depend on the number of threads.
+// Blocking after Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008): B in panels one
+// block wide, k cut so that a panel stays in L1 and a block of A in L2. Small products skip the copies. C is cut into
+// tasks by the sizes alone, so the result does not depend on the number of threads.
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
@@ -124,9 +124,9 @@ void dot_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y,
 
 struct Plan {
   Blocking blocking;
-  std::int64_t width;       // columns of a panel
-  std::int64_t panels;      // of the product
-  std::int64_t task_rows;   // in blocks of rows
+  std::int64_t width;      // columns of a panel
+  std::int64_t panels;     // of the product
+  std::int64_t task_rows;  // in blocks of rows
   std::int64_t task_panels;
   std::int64_t row_tasks;
   std::int64_t column_tasks;
@@ -171,7 +171,8 @@ Plan plan_for(const Matmul<T>& job) {
 template <class T>
 void pack_shared(const Matmul<T>& job, const Plan& plan, T* packed) {
   const std::int64_t stride = job.transpose_b ? job.k : job.n;
-  const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, plan.width * job.k));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, plan.width * job.k));
   parallel_for(plan.panels, grain, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t q = first; q < last; ++q) {
       const T* from = job.b + q * plan.width * (job.transpose_b ? job.k : 1);
@@ -201,7 +202,9 @@ void run_task(const Matmul<T>& job, const Plan& plan, const T* shared_b, std::in
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
     const std::int64_t k0 = cut(job.k, chunks, chunk);
     const std::int64_t depth = cut(job.k, chunks, chunk + 1) - k0;
-    const auto a_at = [&](std::int64_t row) { return item.a + (job.transpose_a ? k0 * a_stride + row : row * a_stride + k0); };
+    const auto a_at = [&](std::int64_t row) {
+      return item.a + (job.transpose_a ? k0 * a_stride + row : row * a_stride + k0);
+    };
     T* packed_a = nullptr;
     if (plan.pack_a) {
       packed_a = thread_scratch_of<T>(kPackedA, (last_row - first_row) * depth + kLanes<T>);
@@ -223,8 +226,8 @@ void run_task(const Matmul<T>& job, const Plan& plan, const T* shared_b, std::in
       if (plan.share_b) {
         tile.b = shared_b + column * job.k + k0 * plan.width;
       } else if (plan.pack_b) {
-        pack_panel(item.b + (job.transpose_b ? column * b_stride + k0 : k0 * b_stride + column), b_stride, job.transpose_b,
-                   packed_b, plan.width, depth, columns);
+        pack_panel(item.b + (job.transpose_b ? column * b_stride + k0 : k0 * b_stride + column), b_stride,
+                   job.transpose_b, packed_b, plan.width, depth, columns);
         tile.b = packed_b;
       } else {
         tile.b = item.b + k0 * b_stride + column;
@@ -264,7 +267,8 @@ void run_task(const Matmul<T>& job, const Plan& plan, const T* shared_b, std::in
 
 // ---- The choice.
 
-// A vector times a matrix: m or n is 1, or few rows meet a transposed B, whose packing would cost more than the product.
+// A vector times a matrix: m or n is 1, or few rows meet a transposed B, whose packing would cost more than the
+// product.
 template <class T>
 bool by_vectors(const Matmul<T>& job) {
   return job.m == 1 || (job.n == 1 && !job.transpose_a) || (job.transpose_b && job.m < 8 && !job.transpose_a);

@@ -30,10 +30,11 @@ ADDAX_INLINE void transpose_square(Vec<T> (&r)[kLanes<T>]) {
   }
 }
 
-// out[j · out_stride + i] = in[i · in_stride + j] for i < rows, j < columns. May write up to a vector beyond the last element
-// of each row of `out`; rows of `out` are written in ascending order.
+// out[j · out_stride + i] = in[i · in_stride + j] for i < rows, j < columns. May write up to a vector beyond the last
+// element of each row of `out`; rows of `out` are written in ascending order.
 template <class T>
-void transpose_into(const T* in, std::int64_t in_stride, T* out, std::int64_t out_stride, std::int64_t rows, std::int64_t columns) {
+void transpose_into(const T* in, std::int64_t in_stride, T* out, std::int64_t out_stride, std::int64_t rows,
+                    std::int64_t columns) {
   constexpr int W = kLanes<T>;
   // Column blocks outermost: a later row of `out` overwrites what an earlier one spilled into it.
   for (std::int64_t j = 0; j < columns; j += W) {
@@ -77,10 +78,11 @@ void transpose_into(const T* in, std::int64_t in_stride, T* out, std::int64_t ou
   }
 }
 
-// A panel of B: out[p · width + j] = B(p, j) for p < k, j < columns ≤ width, zeros up to width (a multiple of the vector).
-// B(p, j) is at b[p · stride + j], or at b[j · stride + p] if transposed.
+// A panel of B: out[p · width + j] = B(p, j) for p < k, j < columns ≤ width, zeros up to width (a multiple of the
+// vector). B(p, j) is at b[p · stride + j], or at b[j · stride + p] if transposed.
 template <class T>
-void pack_panel(const T* b, std::int64_t stride, bool transposed, T* out, std::int64_t width, std::int64_t k, std::int64_t columns) {
+void pack_panel(const T* b, std::int64_t stride, bool transposed, T* out, std::int64_t width, std::int64_t k,
+                std::int64_t columns) {
   constexpr int W = kLanes<T>;
   if (!transposed) {
     const std::int64_t whole = columns / W, rest = columns % W;
@@ -114,8 +116,8 @@ void pack_panel(const T* b, std::int64_t stride, bool transposed, T* out, std::i
   }
 }
 
-// A block of `rows` rows of A for Rows::adjacent: out[p · rows + i] = A(i, p) for p < k. A(i, p) is at a[i · stride + p], or at
-// a[p · stride + i] if transposed. May write up to a vector beyond out[k · rows].
+// A block of `rows` rows of A for Rows::adjacent: out[p · rows + i] = A(i, p) for p < k. A(i, p) is at a[i · stride +
+// p], or at a[p · stride + i] if transposed. May write up to a vector beyond out[k · rows].
 template <class T>
 void pack_rows(const T* a, std::int64_t stride, bool transposed, T* out, std::int64_t rows, std::int64_t k) {
   constexpr int W = kLanes<T>;
