@@ -29,6 +29,8 @@ constexpr auto kSpin = std::chrono::microseconds(50);
 // Moving helpers out of the caller's way costs two system calls each; a caller that hops about must not pay that every
 // time.
 constexpr auto kPinInterval = std::chrono::milliseconds(1);
+// Kernels keep tiles on the stack; the C library's default may be as little as 128 KiB.
+constexpr std::size_t kStackBytes = std::size_t{8} << 20;
 // Regions that can be open at once, one per calling thread; further callers run serially.
 constexpr int kSlots = 8;
 
@@ -217,10 +219,13 @@ void Pool::start(int threads) {
   sigset_t all, before;  // signals are for the application's threads
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
   int count = helpers_.load(std::memory_order_relaxed);
   for (; count < threads - 1; ++count) {
     void* index = reinterpret_cast<void*>(static_cast<std::intptr_t>(count));
-    if (pthread_create(&threads_[count], nullptr, helper_main, index) != 0) {
+    if (pthread_create(&threads_[count], &attributes, helper_main, index) != 0) {
       unavailable_.store(true, std::memory_order_relaxed);
       break;
     }
@@ -228,6 +233,7 @@ void Pool::start(int threads) {
     pthread_setname_np(threads_[count], "addax-helper");
 #endif
   }
+  pthread_attr_destroy(&attributes);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   helpers_.store(count, std::memory_order_release);
   home_cpu_.store(-1, std::memory_order_relaxed);

@@ -7,7 +7,9 @@
     isa::fill(k.matmul);        \
     isa::fill(k.conv);          \
     isa::fill(k.depthwise);     \
+    isa::fill(k.elementwise);   \
     isa::fill(k.pool);          \
+    isa::fill(k.random);        \
     isa::fill(k.reduce);        \
     isa::fill(k.resize);        \
     isa::fill(k.softmax);       \

@@ -4,6 +4,8 @@ set(ADDAX_KERNEL_FAMILIES
   matmul
   conv
   depthwise
+  elementwise
+  random
   pool
   resize
   transpose
@@ -13,8 +15,12 @@ set(ADDAX_KERNEL_FAMILIES
 
 # Kernels that wider vectors do not make faster: compiled once.
 set(ADDAX_PLAIN_KERNELS
+  broadcast
   copy
+  fused
   index
+  plain_elementwise
+  plain_random
   scan
   sort
 )

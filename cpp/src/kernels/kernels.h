@@ -5,8 +5,10 @@
 
 #include "kernels/conv.h"
 #include "kernels/depthwise.h"
+#include "kernels/elementwise.h"
 #include "kernels/matmul.h"
 #include "kernels/pool.h"
+#include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/resize.h"
 #include "kernels/softmax.h"
@@ -18,7 +20,9 @@ struct Kernels {
   MatmulKernels matmul;
   ConvKernels conv;
   DepthwiseKernels depthwise;
+  ElementwiseKernels elementwise;
   PoolKernels pool;
+  RandomKernels random;
   ReduceKernels reduce;
   ResizeKernels resize;
   SoftmaxKernels softmax;

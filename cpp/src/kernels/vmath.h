@@ -233,6 +233,16 @@ ADDAX_INLINE VecF erfinv(VecF x) {
 
 // ---- circular functions
 
+struct SineCosine {
+  VecF sine, cosine;
+};
+// |r| ≤ π/4.
+ADDAX_INLINE SineCosine sine_cosine(VecF r) {
+  const VecF z = r * r;
+  return {fma(r * z, horner(z, -0.166666538f, 0.0083321128f, -0.000195087414f), r),
+          fma(z * z, horner(z, 0.0416666456f, -0.0013887306f, 2.4431205e-05f), fma(z, splat(-0.5f), splat(1.0f)))};
+}
+
 struct CircularParts {
   VecF sine, cosine;  // of the angle within its quadrant, [−π/4, π/4]
   VecI quadrant;
@@ -250,13 +260,9 @@ ADDAX_INLINE VecD reduce_angle(VecD x, VecD n) {
 ADDAX_INLINE CircularParts circular_parts(VecF x) {
   const VecF n = round_even(x * 0.636619772f);
   const VecF r = narrow(reduce_angle(widen(x, 0), widen(n, 0)), reduce_angle(widen(x, 1), widen(n, 1)));
-  const VecF z = r * r;
-  const VecF sine = fma(r * z, horner(z, -0.166666538f, 0.0083321128f, -0.000195087414f), r);
-  const VecF cosine =
-      fma(z * z, horner(z, 0.0416666456f, -0.0013887306f, 2.4431205e-05f), fma(z, splat(-0.5f), splat(1.0f)));
-  return {sine, cosine, convert<std::int32_t>(n)};
+  const SineCosine s = sine_cosine(r);
+  return {s.sine, s.cosine, convert<std::int32_t>(n)};
 }
-
 template <class F>
 ADDAX_INLINE VecF with_large_angles(VecF x, VecF y, F exact) {
   const VecI large = abs(x) > kLargeAngle;
