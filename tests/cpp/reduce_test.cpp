@@ -63,9 +63,10 @@ std::vector<T> numbers(std::int64_t n) {
 }
 
 const std::vector<Sizes> kShapes = {
-    {},        {0},       {1},       {7},        {15},      {16},     {17},    {63},        {64},        {65},        {1023},  {70000},
-    {0, 3},    {3, 0},    {3, 1},    {1, 3},     {5, 7},    {33, 10}, {9, 64}, {40, 65},    {300, 3},    {3, 515},    {40, 1200},
-    {200, 1000}, {70000, 3}, {2, 3, 4}, {5, 33, 7}, {4, 1, 65}, {9, 20, 70}, {17, 300, 30}, {2, 3, 4, 5}, {3, 2, 40, 3}};
+    {},         {0},       {1},        {7},        {15},        {16},          {17},         {63},
+    {64},       {65},      {1023},     {70000},    {0, 3},      {3, 0},        {3, 1},       {1, 3},
+    {5, 7},     {33, 10},  {9, 64},    {40, 65},   {300, 3},    {3, 515},      {40, 1200},   {200, 1000},
+    {70000, 3}, {2, 3, 4}, {5, 33, 7}, {4, 1, 65}, {9, 20, 70}, {17, 300, 30}, {2, 3, 4, 5}, {3, 2, 40, 3}};
 
 template <class T>
 void check_all_axes() {
@@ -78,23 +79,28 @@ void check_all_axes() {
       CAPTURE(count(sizes));
       const ReduceLayout layout = layout_of(sizes, axes);
       const auto sums = reference(x, sizes, axes, 0.0, [](double a, T v) { return a + static_cast<double>(v); });
-      const auto maxima = reference(x, sizes, axes, -HUGE_VAL, [](double a, T v) { return std::max(a, static_cast<double>(v)); });
-      const auto minima = reference(x, sizes, axes, HUGE_VAL, [](double a, T v) { return std::min(a, static_cast<double>(v)); });
+      const auto maxima =
+          reference(x, sizes, axes, -HUGE_VAL, [](double a, T v) { return std::max(a, static_cast<double>(v)); });
+      const auto minima =
+          reference(x, sizes, axes, HUGE_VAL, [](double a, T v) { return std::min(a, static_cast<double>(v)); });
       std::vector<T> out(sums.size());
       REQUIRE(layout.outputs == static_cast<std::int64_t>(sums.size()));
       if (!std::is_same_v<T, std::uint8_t>) {  // the true sums do not fit
         k.sum(x.data(), out.data(), layout, 1);
         bool close = true;
         for (std::size_t i = 0; i < out.size(); ++i) {
-          close &= std::abs(static_cast<double>(out[i]) - sums[i]) <= 2e-6 * (10.0 + static_cast<double>(layout.reduced_size));
+          close &= std::abs(static_cast<double>(out[i]) - sums[i]) <=
+                   2e-6 * (10.0 + static_cast<double>(layout.reduced_size));
         }
         CHECK(close);
       }
       if (layout.reduced_size == 0) continue;
       k.max(x.data(), out.data(), layout);
-      CHECK(std::equal(out.begin(), out.end(), maxima.begin(), [](T a, double b) { return static_cast<double>(a) == b; }));
+      CHECK(std::equal(out.begin(), out.end(), maxima.begin(),
+                       [](T a, double b) { return static_cast<double>(a) == b; }));
       k.min(x.data(), out.data(), layout);
-      CHECK(std::equal(out.begin(), out.end(), minima.begin(), [](T a, double b) { return static_cast<double>(a) == b; }));
+      CHECK(std::equal(out.begin(), out.end(), minima.begin(),
+                       [](T a, double b) { return static_cast<double>(a) == b; }));
     }
   }
 }

@@ -51,7 +51,8 @@ void check_lines(double tolerance) {
         for (std::int64_t c = 0; c < inner; ++c) {
           const std::int64_t base = o * size * inner + c;
           const double wanted = logsumexp(x.data() + base, size, inner);
-          worst = std::max(worst, std::abs(static_cast<double>(lse[static_cast<std::size_t>(o * inner + c)]) - wanted) / (1 + std::abs(wanted)));
+          worst = std::max(worst, std::abs(static_cast<double>(lse[static_cast<std::size_t>(o * inner + c)]) - wanted) /
+                                      (1 + std::abs(wanted)));
           for (std::int64_t i = 0; i < size; ++i) {
             const auto at = static_cast<std::size_t>(base + i * inner);
             const double log_p = static_cast<double>(x[at]) - wanted;
@@ -137,9 +138,11 @@ TEST_CASE("cross-entropies agree with their formulas") {
     for (std::int64_t r = 0; r < rows; ++r) {
       const float* row = x.data() + r * classes;
       const double lse = logsumexp(row, classes, 1);
-      CHECK(sparse[static_cast<std::size_t>(r)] == doctest::Approx(lse - row[wide[static_cast<std::size_t>(r)]]).epsilon(1e-5));
+      CHECK(sparse[static_cast<std::size_t>(r)] ==
+            doctest::Approx(lse - row[wide[static_cast<std::size_t>(r)]]).epsilon(1e-5));
       double wanted = 0;
-      for (std::int64_t c = 0; c < classes; ++c) wanted += targets[static_cast<std::size_t>(r * classes + c)] * (lse - row[c]);
+      for (std::int64_t c = 0; c < classes; ++c)
+        wanted += targets[static_cast<std::size_t>(r * classes + c)] * (lse - row[c]);
       CHECK(dense[static_cast<std::size_t>(r)] == doctest::Approx(wanted).epsilon(1e-5));
     }
   }
