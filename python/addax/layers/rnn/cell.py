@@ -1,0 +1,170 @@
+"""What the recurrent cells share, and how a layer gets a step function from any cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from addax import activations, ops, random, tree
+from addax.layers.arguments import fraction, positive_integer
+from addax.layers.layer import Layer
+from addax.layers.weight_options import (
+    add_optioned_weight,
+    set_weight_options,
+    weight_options_config,
+)
+
+# project(inputs): inputs of one step or, with leading axes, of many → what step() takes.
+Project = Callable[[Any], Any]
+# step(projected, states): → (output, new states), both lists of states.
+Step = Callable[[Any, list], tuple[Any, list]]
+
+
+class RecurrentCell(Layer):
+    """Base of SimpleRNNCell, LSTMCell and GRUCell.
+
+    The work of a step falls into `project`, the part that does not depend on the states and is
+    done for all steps at once when a layer runs the cell, and `step`, the rest. Both come from
+    `begin`, which does once what is the same for all steps (dropout patterns, splitting the
+    recurrent kernel).
+
+    Subclasses set `gates`, the number of matrices side by side in the kernels.
+    """
+
+    gates = 1
+
+    def __init__(
+        self,
+        units,
+        activation,
+        use_bias,
+        kernel,
+        recurrent,
+        bias,
+        dropout,
+        recurrent_dropout,
+        seed,
+        **kwargs,
+    ):
+        units = positive_integer(
+            units,
+            "Received an invalid value for argument `units`, expected a positive integer, "
+            f"got {units}.",
+        )
+        kwargs.pop("implementation", None)  # Keras 2 had two ways to compute the same.
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        set_weight_options(self, kernel=kernel, recurrent=recurrent, bias=bias)
+        self.dropout = fraction(dropout, "dropout")
+        self.recurrent_dropout = fraction(recurrent_dropout, "recurrent_dropout")
+        self.seed = seed
+        self.seed_generator = random.SeedGenerator(seed)
+        self.state_size: Any = units
+        self.output_size = units
+
+    def build(self, input_shape):
+        width = self.units * self.gates
+        self.kernel = add_optioned_weight(self, "kernel", (input_shape[-1], width))
+        self.recurrent_kernel = add_optioned_weight(
+            self, "recurrent_kernel", (self.units, width), options="recurrent"
+        )
+        self.bias = self.build_bias(width) if self.use_bias else None
+        self.built = True
+
+    def build_bias(self, width: int):
+        return add_optioned_weight(self, "bias", (width,))
+
+    def begin(self, batch_size, training: bool) -> tuple[Project, Step]:
+        """Returns `project` and `step` for one run over a batch of sequences.
+
+        Random numbers are drawn here: the dropout pattern of a sequence is one for all its
+        steps (Gal and Ghahramani, 2016).
+        """
+        dropped = self._pattern(batch_size, self.kernel.shape[0], self.dropout, training)
+
+        def project(inputs):
+            if dropped is not None:
+                inputs = inputs * dropped
+            return self.add_input_bias(ops.matmul(inputs, self.kernel))
+
+        recurrent = self._pattern(batch_size, self.units, self.recurrent_dropout, training)
+        return project, self.make_step(recurrent)
+
+    def make_step(self, dropped) -> Step:
+        """The step function; `dropped` is None or the factors of the recurrent dropout."""
+        raise AssertionError(f"{type(self).__name__} must make its step")
+
+    def add_input_bias(self, projected):
+        return projected if self.bias is None else projected + self.bias
+
+    def _pattern(self, batch_size, width, rate, training):
+        """Zeros and `1 / (1 - rate)`s of shape (batch, width); None if nothing is dropped."""
+        if not training or rate == 0:
+            return None
+        ones = ops.ones((batch_size, width), dtype=self.compute_dtype)
+        return random.dropout(ones, rate, seed=self.seed_generator)
+
+    def call(self, inputs, states, training=False):
+        states = list(states) if isinstance(states, list | tuple) else [states]
+        project, step = self.begin(ops.shape(inputs)[0], training)
+        return step(project(inputs), states)
+
+    def get_initial_state(self, batch_size=None):
+        return [
+            ops.zeros((batch_size, size), dtype=self.compute_dtype)
+            for size in tree.flatten(self.state_size)
+        ]
+
+    def compute_output_shape(self, inputs_shape, states_shape=None):
+        states = [(inputs_shape[0], size) for size in tree.flatten(self.state_size)]
+        return (inputs_shape[0], self.units), states
+
+    def options_config(self) -> dict[str, Any]:
+        """The entries that all cells have, before those of the subclass."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            **self._weights_config(),
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "seed": self.seed,
+        }
+
+    def _weights_config(self) -> dict[str, Any]:
+        names = ("kernel", "recurrent", "bias")
+        return weight_options_config(self, *names, activity_regularizer=False)
+
+    def get_config(self) -> dict[str, Any]:
+        return self.options_config()
+
+
+def begin(cell, batch_size, training: bool | None) -> tuple[Project, Step]:
+    """`cell.begin` where the cell has one, else functions that call the cell.
+
+    A cell of ours whose `call` was overridden is called, too.
+    """
+    offered = getattr(cell, "begin", None)
+    if offered is not None and type(cell).call in _SPLIT_CALLS:
+        return offered(batch_size, bool(training))
+    takes_training = getattr(cell, "_call_has_training_arg", False)
+    options = {"training": training} if takes_training else {}
+
+    def step(inputs, states):
+        output, new_states = cell(inputs, states, **options)
+        return output, new_states if tree.is_nested(new_states) else [new_states]
+
+    return lambda inputs: inputs, step
+
+
+# The `call` methods that are `begin` and nothing else; stacked_rnn_cells adds its own.
+_SPLIT_CALLS = {RecurrentCell.call}
+
+
+def splits_its_call(method):
+    """Decorator for a `call` that only runs what `begin` returns."""
+    _SPLIT_CALLS.add(method)
+    return method
