@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import inspect
-import marshal
-import types
 from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from addax.layers.layer import Layer
-from addax.saving.serialization import (
-    deserialize_keras_object,
-    in_safe_mode,
-    serialize_keras_object,
-)
+from addax.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 
 class Lambda(Layer):
@@ -96,15 +91,12 @@ class Lambda(Layer):
         return {**config, "arguments": serialize_keras_object(self.arguments)}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None, safe_mode=None):
+    def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        safe = in_safe_mode() if safe_mode is None else safe_mode
         for name in ("function", "output_shape", "mask"):
             value = config.get(name)
             if isinstance(value, dict) and value.get("class_name") == "__lambda__":
-                if safe:
-                    _refuse_code(name)
-                config[name] = _load_lambda(value["config"])
+                config[name] = _living_lambda(name, value)
             elif isinstance(value, dict):
                 config[name] = deserialize_keras_object(value, custom_objects=custom_objects)
         if isinstance(config.get("output_shape"), list):
@@ -116,39 +108,30 @@ class Lambda(Layer):
         return cls(**config)
 
 
-def _refuse_code(argument: str) -> None:
-    raise ValueError(
-        f"Requested the deserialization of a `Lambda` layer whose `{argument}` is a Python "
-        "lambda. This carries a potential risk of arbitrary code execution and thus it is "
-        "disallowed by default. If you trust the source of the artifact, you can override this "
-        "error by passing `safe_mode=False` to the loading function, or calling "
-        "`keras.config.enable_unsafe_deserialization()`."
-    )
+# A Python lambda has no name to be found by, and code in a file is never run. So a config holds
+# a token, which means something as long as the lambda lives: models with it can be cloned.
+_TOKENS: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+_LIVING: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 def _serialize_function(function) -> Any:
-    if not (isinstance(function, types.LambdaType) and function.__name__ == "<lambda>"):
+    if getattr(function, "__name__", None) != "<lambda>":
         return serialize_keras_object(function)
-    code = base64.b64encode(marshal.dumps(function.__code__)).decode("ascii")
-    cells = function.__closure__
-    closure = [cell.cell_contents for cell in cells] if cells else None
-    return {
-        "class_name": "__lambda__",
-        "config": {"code": code, "defaults": function.__defaults__, "closure": closure},
-    }
+    token = _TOKENS.setdefault(function, uuid4().hex)
+    _LIVING[token] = function
+    return {"class_name": "__lambda__", "config": {"token": token}}
 
 
-def _load_lambda(config: dict[str, Any]):
-    """The inverse of `_serialize_function`; only reached outside safe mode."""
-    import addax
-
-    code = marshal.loads(base64.b64decode(config["code"]))
-    defaults = config.get("defaults")
-    closure = config.get("closure")
-    return types.FunctionType(
-        code,
-        {"__builtins__": __builtins__, "addax": addax, "keras": addax, "ops": addax.ops},
-        "<lambda>",
-        tuple(defaults) if defaults else None,
-        tuple(types.CellType(value) for value in closure) if closure else None,
-    )
+def _living_lambda(argument: str, config: dict[str, Any]):
+    """The lambda of a config; ValueError if it is not alive in this process."""
+    options = config.get("config")
+    token = options.get("token") if isinstance(options, dict) else None
+    function = _LIVING.get(token) if isinstance(token, str) else None
+    if function is None:
+        raise ValueError(
+            f"Requested the deserialization of a `Lambda` layer whose `{argument}` is a Python "
+            "lambda. This carries a potential risk of arbitrary code execution and thus it is "
+            "disallowed. Give the layer a function with a name instead, registered with "
+            "`@saving.register_keras_serializable()` or passed in `custom_objects`."
+        )
+    return function
