@@ -194,6 +194,7 @@ namespace ops {
 std::span<const Operation> control_family();
 std::span<const Operation> creation_family();
 std::span<const Operation> elementwise_family();
+std::span<const Operation> fused_family();
 std::span<const Operation> broadcast_family();
 std::span<const Operation> random_family();
 std::span<const Operation> reduce_family();

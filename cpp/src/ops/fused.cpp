@@ -1,0 +1,96 @@
+#include "ops/fused.h"
+
+#include "ops/operation.h"
+
+namespace addax::ops {
+namespace {
+
+using kernels::FusedPlan;
+
+// The attributes as a plan. Returns what is wrong, or null.
+const char* make_plan(const Attributes& attributes, int inputs, FusedPlan& plan) {
+  const auto& steps = attributes.integers("steps");
+  const auto& outputs = attributes.integers("outputs");
+  const auto& immediates = attributes.numbers("immediates");
+  if (steps.size() % 4 != 0 || outputs.size() % 2 != 0) return "steps need four integers each, outputs two";
+  if (inputs > kernels::kMaxOperands || immediates.size() > kernels::kMaxFusedImmediates ||
+      steps.size() / 4 > kernels::kMaxFusedSteps || outputs.size() / 2 > kernels::kMaxFusedOutputs)
+    return "too many inputs, immediates, steps or outputs";
+  plan.operands = inputs;
+  plan.immediates = static_cast<int>(immediates.size());
+  plan.steps = static_cast<int>(steps.size() / 4);
+  plan.outputs = static_cast<int>(outputs.size() / 2);
+  for (std::size_t i = 0; i < immediates.size(); ++i) plan.immediate[i] = static_cast<float>(immediates[i]);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i] < 0 || steps[i] > 255) return "a number in steps is out of range";
+    kernels::FusedStep& step = plan.step[i / 4];
+    if (i % 4 == 0) {
+      step.opcode = static_cast<kernels::Opcode>(steps[i]);
+    } else {
+      step.argument[i % 4 - 1] = static_cast<std::uint8_t>(steps[i]);
+    }
+  }
+  for (std::size_t j = 0; j < outputs.size(); j += 2) {
+    if (outputs[j] < 0 || outputs[j] > 255) return "an output is out of range";
+    plan.output[j / 2] = {static_cast<int>(outputs[j]), outputs[j + 1] != 0};
+  }
+  return kernels::plan_slots(plan);
+}
+
+Specs infer_fused(const Infer& in) {
+  FusedPlan plan;
+  if (const char* problem = make_plan(in.attributes(), in.count(), plan)) in.error(problem);
+  Dims dims;
+  for (int i = 0; i < in.count(); ++i) {
+    if (in.dtype(i) != DType::float32 && in.dtype(i) != DType::boolean)
+      in.type_error("input ", i, " must be float32 or bool");
+    dims = i == 0 ? in.dims(0) : broadcast(dims, in.dims(i), in.name());
+  }
+  Specs out;
+  for (int j = 0; j < plan.outputs; ++j)
+    out.push_back({plan.output[j].boolean ? DType::boolean : DType::float32, dims});
+  return out;
+}
+
+void run_fused(const Run& r) {
+  FusedPlan plan;
+  make_plan(r.attributes(), r.input_count(), plan);
+  kernels::OperandShape shapes[kernels::kMaxOperands];
+  const void* operands[kernels::kMaxOperands];
+  void* outputs[kernels::kMaxFusedOutputs];
+  for (int i = 0; i < r.input_count(); ++i) {
+    plan.operand_is_bool[i] = r.input(i).dtype == DType::boolean;
+    shapes[i] = {r.input(i).shape.begin(), r.input(i).shape.rank()};
+    operands[i] = r.input(i).data;
+  }
+  for (int j = 0; j < plan.outputs; ++j) outputs[j] = r.output(j).data;
+  const Shape& shape = r.output(0).shape;
+  const auto layout = kernels::make_broadcast_layout(shape.begin(), shape.rank(), shapes, r.input_count());
+  kernels::run_fused(plan, layout, operands, outputs);
+}
+
+}  // namespace
+
+std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name) {
+  if (operation_name == "stop_gradient") return kernels::Opcode::identity;
+  const auto opcode = kernels::find_opcode(operation_name);
+  return opcode && kernels::fusable(*opcode) ? opcode : std::nullopt;
+}
+
+std::span<const Operation> fused_family() {
+  static const Operation table[] = {
+      {.name = "fused",
+       .min_inputs = 1,
+       .max_inputs = kernels::kMaxOperands,
+       .attributes = {{"steps", AttributeKind::integers},
+                      {"immediates", AttributeKind::numbers, std::vector<double>{}},
+                      {"outputs", AttributeKind::integers}},
+       .infer = infer_fused,
+       .run = run_fused,
+       .no_gradient = "it is made after differentiation",
+       .traits = {.elementwise = true, .in_place = true, .internal = true}},
+  };
+  return table;
+}
+
+}  // namespace addax::ops
