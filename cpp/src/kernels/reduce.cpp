@@ -11,7 +11,7 @@ namespace {
 
 using std::int64_t;
 
-constexpr int64_t kTile = 512;     // columns whose accumulators stay in the first cache
+constexpr int64_t kTile = 1024;    // columns whose accumulators stay in the first cache
 constexpr int64_t kRowWidth = 64;  // columns that a contiguous run is dealt to
 constexpr int64_t kBlockRows =
     16;  // floats added one after the other before their sum moves to double: relative error < 16 · 2⁻²⁴ < 1e-6
@@ -102,6 +102,26 @@ ADDAX_INLINE void combine_block(const T* x, int64_t rows, int64_t stride, T* par
   for (int u = 0; u < U; ++u) store(part + u * kLanes<T>, a[u]);
 }
 
+// The same for whole vectors of rows that lie apart: four rows are read from end to end at a time, which keeps few
+// streams of memory open.
+template <class Op, class T>
+ADDAX_INLINE void combine_apart(const T* x, int64_t rows, int64_t stride, int64_t width, T* part) {
+  constexpr int64_t lanes = kLanes<T>;
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, x += 4 * stride) {
+    for (int64_t c = 0; c < width; c += lanes) {
+      const Vec<T> a = combine<Op>(load(x + c), load(x + stride + c));
+      const Vec<T> b = combine<Op>(load(x + 2 * stride + c), load(x + 3 * stride + c));
+      const Vec<T> four = combine<Op>(a, b);
+      store(part + c, r == 0 ? four : combine<Op>(load(part + c), four));
+    }
+  }
+  for (; r < rows; ++r, x += stride) {
+    for (int64_t c = 0; c < width; c += lanes)
+      store(part + c, r == 0 ? load(x + c) : combine<Op>(load(part + c), load(x + c)));
+  }
+}
+
 template <class Op, class T>
 ADDAX_INLINE void combine_tail(const T* x, int64_t rows, int64_t stride, int64_t width, T* part) {
   Vec<T> a = load_partial(x, width);
@@ -118,6 +138,10 @@ void accumulate_rows(const T* x, int64_t rows, int64_t stride, int64_t width, ty
     for (int64_t first = 0; first < rows; first += kBlockRows, x += kBlockRows * stride) {
       const int64_t block = smaller(kBlockRows, rows - first);
       int64_t c = 0;
+      if (stride > width) {
+        c = width / lanes * lanes;
+        combine_apart<Op>(x, block, stride, c, part);
+      }
       for (; c + 4 * lanes <= width; c += 4 * lanes) combine_block<Op, T, 4>(x + c, block, stride, part + c);
       for (; c + lanes <= width; c += lanes) combine_block<Op, T, 1>(x + c, block, stride, part + c);
       if (c < width) combine_tail<Op>(x + c, block, stride, width - c, part + c);
@@ -144,11 +168,41 @@ typename Op::A fold_row(typename Op::A* acc) {
   return acc[0];
 }
 
-// Rows next to each other, each too short to be dealt out, eight at a time: eight chains hide the latency of one.
+// Runs up to this length are folded without accumulators in memory.
+template <class Op, class T>
+inline constexpr int64_t kShortRun = kInRegisters<Op, T> ? 4 * kBlockRows * kLanes<T> : kSmallRun;
+
+// A run of at least a vector and at most kShortRun elements, in four vectors.
+template <class Op, class T>
+ADDAX_INLINE typename Op::A short_run(const T* x, int64_t n) {
+  constexpr int64_t lanes = kLanes<T>;
+  const Vec<T> start = splat(static_cast<T>(Op::start()));
+  Vec<T> a[4] = {start, start, start, start};
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    for (int u = 0; u < 4; ++u) a[u] = combine<Op>(a[u], load(x + i + u * lanes));
+  }
+  for (; i + lanes <= n; i += lanes) a[0] = combine<Op>(a[0], load(x + i));
+  if (i < n) {
+    const auto inside = lane_index<MaskLane<T>>() < static_cast<MaskLane<T>>(n - i);
+    a[1] = combine<Op>(a[1], select(inside, load_partial(x + i, n - i), start));
+  }
+  const Vec<T> all = combine<Op>(combine<Op>(a[0], a[1]), combine<Op>(a[2], a[3]));
+  return static_cast<typename Op::A>(reduce_lanes(all, [](T p, T q) { return static_cast<T>(Op::join(p, q)); }));
+}
+
+// Runs next to each other, each at most kShortRun long. Very short ones go eight at a time: eight chains hide the
+// latency of one.
 template <class Op, class T>
 void short_rows(const T* x, int64_t rows, int64_t n, typename Op::A* results) {
   using A = typename Op::A;
   int64_t row = 0;
+  if constexpr (kInRegisters<Op, T>) {
+    if (n >= kSmallRun) {
+      for (; row < rows; ++row, x += n) results[row] = short_run<Op>(x, n);
+      return;
+    }
+  }
   for (; row + 8 <= rows; row += 8, x += 8 * n) {
     A a[8];
     for (A& v : a) v = Op::start();
@@ -173,6 +227,7 @@ struct Rules {
   void (*join_rows)(A* acc, const A* other, int64_t n);
   A (*fold_row)(A* acc);
   void (*short_rows)(const T* x, int64_t rows, int64_t n, A* results);
+  int64_t short_run;  // the longest that short_rows takes
   double divisor;
 
   void restart(A* acc, int64_t n) const {
@@ -197,7 +252,8 @@ struct Rules {
 
 template <class Op, class T>
 Rules<T, typename Op::A> rules_of(double divisor = 1) {
-  return {Op::start(), accumulate_rows<Op, T>, join_rows<Op>, fold_row<Op>, short_rows<Op, T>, divisor};
+  return {Op::start(),       accumulate_rows<Op, T>, join_rows<Op>, fold_row<Op>,
+          short_rows<Op, T>, kShortRun<Op, T>,       divisor};
 }
 
 // Offset of the element with row-major number `number` in the first `count` groups.
@@ -280,7 +336,7 @@ void reduce_trailing(const T* x, T* out, const ReduceLayout& l, const Rules<T, A
     }
     return;
   }
-  const bool short_runs = runs.n < kSmallRun && runs.rows == 1 && l.kept_count <= 1;
+  const bool short_runs = runs.n <= rules.short_run && runs.rows == 1 && l.kept_count <= 1;
   parallel_for(l.outputs, larger(1, kGrain / larger(1, l.reduced_size)), [&](int64_t first, int64_t last) {
     if (short_runs) return reduce_short_runs(x, out, first, last, runs.n, rules);
     for (int64_t o = first; o < last; ++o) {
