@@ -39,10 +39,14 @@ const MatmulKernels& products() {
   }();
   return kernels;
 }
-void multiply(const Matmul<float>& job) { products().f32(job); }
-void multiply(const Matmul<double>& job) { products().f64(job); }
-std::int64_t multiply_workspace(const Matmul<float>& job) { return products().workspace_f32(job); }
-std::int64_t multiply_workspace(const Matmul<double>& job) { return products().workspace_f64(job); }
+template <class T>
+void multiply(const Matmul<T>& job) {
+  products().of<T>().run(job);
+}
+template <class T>
+std::int64_t multiply_workspace(const Matmul<T>& job) {
+  return products().of<T>().workspace(job);
+}
 
 // Moves trailing dimensions of size 1 to the front: the innermost is the one that has blocks.
 ConvShape canonical(ConvShape s) {

@@ -50,6 +50,15 @@ struct ConvFunctions {
 struct ConvKernels {
   ConvFunctions<float> f32;
   ConvFunctions<double> f64;
+
+  template <class T>
+  const ConvFunctions<T>& of() const {
+    if constexpr (sizeof(T) == 4) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
 };
 
 namespace baseline {

@@ -7,14 +7,15 @@
 #include "kernels/epilogue.h"
 #include "kernels/walk.h"
 
-// One kernel per channel: channels in the vector, several pixels of a row at a time, so that each tap's weights are loaded once
-// for all of them and the image is the second operand of the multiplications. Pixels whose taps leave the image sideways go one
-// by one. With a multiplier the image is first repeated, channel by channel; then every output channel has its own input.
+// One kernel per channel: channels in the vector, several pixels of a row at a time, so that each tap's weights are
+// loaded once for all of them and the image is the second operand of the multiplications. Pixels whose taps leave the
+// image sideways go one by one. With a multiplier the image is first repeated, channel by channel; then every output
+// channel has its own input.
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
-constexpr int kActive = 0;  // scratch slot
-constexpr int kPixels = 8;                // accumulators: hide the latency of the multiplication
+constexpr int kActive = 0;                                 // scratch slot
+constexpr int kPixels = 8;                                 // accumulators: hide the latency of the multiplication
 constexpr std::int64_t kTaskWork = std::int64_t{1} << 19;  // multiplications
 constexpr std::int64_t kMostSlices = 16;
 
@@ -49,7 +50,9 @@ struct ChannelWalk {
 template <class T, int count, bool kPartial>
 ADDAX_INLINE void pixels_of(const ChannelWalk<T>& walk, const ActiveTap<T>* taps, std::int64_t tap_count, T* out,
                             std::int64_t pixel, std::int64_t channel, std::int64_t lanes) {
-  const auto read = [&](const T* p) __attribute__((always_inline)) { return kPartial ? load_partial(p, lanes) : load(p); };
+  const auto read = [&](const T* p) __attribute__((always_inline)) {
+    return kPartial ? load_partial(p, lanes) : load(p);
+  };
   const std::int64_t step = walk.step[2] * walk.channels;
   Vec<T> acc[count] = {};
   for (std::int64_t t = 0; t < tap_count; ++t) {
@@ -76,7 +79,8 @@ ADDAX_INLINE void pixels_of(const ChannelWalk<T>& walk, const ActiveTap<T>* taps
 
 // Pixel blocks outermost: the image is then read in the order in which it lies.
 template <class T, int count>
-void block_of(const ChannelWalk<T>& walk, const ActiveTap<T>* taps, std::int64_t tap_count, T* out, std::int64_t pixel) {
+void block_of(const ChannelWalk<T>& walk, const ActiveTap<T>* taps, std::int64_t tap_count, T* out,
+              std::int64_t pixel) {
   constexpr int W = kLanes<T>;
   std::int64_t c = 0;
   for (; c + W <= walk.channels; c += W) pixels_of<T, count, false>(walk, taps, tap_count, out, pixel, c, W);
@@ -135,23 +139,25 @@ std::int64_t repeated_bytes(const ConvShape& s) {
 // out[i · times + m] = x[i]
 template <class T>
 void repeat(const T* x, std::int64_t n, std::int64_t times, T* out) {
-  parallel_for(n, std::max<std::int64_t>(1, (std::int64_t{1} << 15) / times), [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) {
-      for (std::int64_t m = 0; m < times; ++m) out[i * times + m] = x[i];
-    }
-  });
+  parallel_for(n, std::max<std::int64_t>(1, (std::int64_t{1} << 15) / times),
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t i = first; i < last; ++i) {
+                   for (std::int64_t m = 0; m < times; ++m) out[i * times + m] = x[i];
+                 }
+               });
 }
 
 // x[i] = Σ_m in[i · times + m]
 template <class T>
 void sum_repeated(const T* in, std::int64_t n, std::int64_t times, T* x) {
-  parallel_for(n, std::max<std::int64_t>(1, (std::int64_t{1} << 15) / times), [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) {
-      T sum{0};
-      for (std::int64_t m = 0; m < times; ++m) sum += in[i * times + m];
-      x[i] = sum;
-    }
-  });
+  parallel_for(n, std::max<std::int64_t>(1, (std::int64_t{1} << 15) / times),
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t i = first; i < last; ++i) {
+                   T sum{0};
+                   for (std::int64_t m = 0; m < times; ++m) sum += in[i * times + m];
+                   x[i] = sum;
+                 }
+               });
 }
 
 // The image with as many channels as the output: itself, or repeated into the workspace.
@@ -164,7 +170,9 @@ const T* widened(const Conv<T>& job) {
   return out;
 }
 
-std::int64_t tap_bytes(const ConvShape& s) { return whole_lines(volume(s.kernel) * static_cast<std::int64_t>(sizeof(Tap))); }
+std::int64_t tap_bytes(const ConvShape& s) {
+  return whole_lines(volume(s.kernel) * static_cast<std::int64_t>(sizeof(Tap)));
+}
 
 // ---- Forward and the gradient of the data.
 
@@ -233,9 +241,11 @@ void data_gradient(const Conv<T>& job) {
 
 // Adds one row's contribution to `count` neighbouring taps of a kernel row, one vector of channels.
 template <class T, int count, bool kPartial>
-ADDAX_INLINE void taps_of(const ConvShape& s, const T* x, const T* dy, T* dw, std::int64_t tap_column, std::int64_t channel,
-                          std::int64_t lanes) {
-  const auto read = [&](const T* p) __attribute__((always_inline)) { return kPartial ? load_partial(p, lanes) : load(p); };
+ADDAX_INLINE void taps_of(const ConvShape& s, const T* x, const T* dy, T* dw, std::int64_t tap_column,
+                          std::int64_t channel, std::int64_t lanes) {
+  const auto read = [&](const T* p) __attribute__((always_inline)) {
+    return kPartial ? load_partial(p, lanes) : load(p);
+  };
   const std::int64_t channels = s.out_channels, step = s.stride[2];
   const std::int64_t spread = (count - 1) * s.dilation[2];
   const std::int64_t least = tap_column, last = s.in[2] - 1 - tap_column - spread;
@@ -303,8 +313,8 @@ void kernel_gradient(const Conv<T>& job) {
   const ConvShape& s = job.shape;
   const T* const x = widened(job);
   const std::int64_t slices = slices_of(s), size = volume(s.kernel) * s.out_channels;
-  T* const sums = slices == 1 ? job.result
-                              : reinterpret_cast<T*>(static_cast<char*>(job.workspace) + repeated_bytes<T>(s));
+  T* const sums =
+      slices == 1 ? job.result : reinterpret_cast<T*>(static_cast<char*>(job.workspace) + repeated_bytes<T>(s));
   const std::int64_t rows = s.batch * s.out[0] * s.out[1];
   parallel_for(slices, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t slice = first; slice < last; ++slice) {

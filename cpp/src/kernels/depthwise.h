@@ -9,6 +9,15 @@ namespace addax::kernels {
 struct DepthwiseKernels {
   ConvFunctions<float> f32;
   ConvFunctions<double> f64;
+
+  template <class T>
+  const ConvFunctions<T>& of() const {
+    if constexpr (sizeof(T) == 4) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
 };
 
 namespace baseline {

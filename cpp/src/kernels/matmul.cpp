@@ -344,7 +344,7 @@ std::int64_t workspace(const Matmul<T>& job) {
 }  // namespace
 
 void fill(MatmulKernels& kernels) {
-  kernels = {&matmul<float>, &matmul<double>, &workspace<float>, &workspace<double>};
+  kernels = {{&matmul<float>, &workspace<float>}, {&matmul<double>, &workspace<double>}};
 }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

@@ -31,12 +31,24 @@ struct Matmul {
   void* workspace = nullptr;  // 64-byte aligned, as many bytes as the workspace function says
 };
 
+template <class T>
+struct MatmulFunctions {
+  void (*run)(const Matmul<T>& job);
+  std::int64_t (*workspace)(const Matmul<T>& job);  // bytes; reads the sizes and flags of the job, no data
+};
+
 struct MatmulKernels {
-  void (*f32)(const Matmul<float>& job);
-  void (*f64)(const Matmul<double>& job);
-  // Bytes; reads the sizes and flags of the job, no data.
-  std::int64_t (*workspace_f32)(const Matmul<float>& job);
-  std::int64_t (*workspace_f64)(const Matmul<double>& job);
+  MatmulFunctions<float> f32;
+  MatmulFunctions<double> f64;
+
+  template <class T>
+  const MatmulFunctions<T>& of() const {
+    if constexpr (sizeof(T) == 4) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
 };
 
 namespace baseline {

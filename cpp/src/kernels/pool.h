@@ -35,6 +35,15 @@ struct PoolFunctions {
 struct PoolKernels {
   PoolFunctions<float> f32;
   PoolFunctions<double> f64;
+
+  template <class T>
+  const PoolFunctions<T>& of() const {
+    if constexpr (sizeof(T) == 4) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
 };
 
 namespace baseline {

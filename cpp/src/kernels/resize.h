@@ -27,6 +27,15 @@ struct ResizeFunctions {
 struct ResizeKernels {
   ResizeFunctions<float> f32;
   ResizeFunctions<double> f64;
+
+  template <class T>
+  const ResizeFunctions<T>& of() const {
+    if constexpr (sizeof(T) == 4) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
 };
 
 namespace baseline {

@@ -32,14 +32,15 @@ inline std::int64_t forward_taps(const ConvShape& s, Tap* taps) {
   return count;
 }
 
-// The next tap along dimension d, from `tap` downwards, that reaches input positions phase + stride · q; -1 if there is none.
+// The next tap along dimension d, from `tap` downwards, that reaches input positions phase + stride · q; -1 if there is
+// none.
 inline std::int64_t next_reach(const ConvShape& s, int d, std::int64_t phase, std::int64_t tap) {
   while (tap >= 0 && (phase + s.pad_low[d] - tap * s.dilation[d]) % s.stride[d] != 0) --tap;
   return tap;
 }
 
-// The data gradient at input positions phase + stride · q is a convolution of dL/dy: its taps, as offsets into dL/dy for q = 0,
-// in ascending order of place. Sets the number of planes among them.
+// The data gradient at input positions phase + stride · q is a convolution of dL/dy: its taps, as offsets into dL/dy
+// for q = 0, in ascending order of place. Sets the number of planes among them.
 inline std::int64_t gradient_taps(const ConvShape& s, const std::int64_t (&phase)[kSpatial], Tap* taps,
                                   std::int64_t& planes) {
   const auto place = [&](int d, std::int64_t tap) {
@@ -52,8 +53,7 @@ inline std::int64_t gradient_taps(const ConvShape& s, const std::int64_t (&phase
   for (std::int64_t i = first(0); i >= 0; i = next(0, i), ++planes) {
     for (std::int64_t j = first(1); j >= 0; j = next(1, j)) {
       for (std::int64_t l = first(2); l >= 0; l = next(2, l)) {
-        taps[count++] = {
-            {place(0, i), place(1, j), place(2, l)}, (i * s.kernel[1] + j) * s.kernel[2] + l, planes};
+        taps[count++] = {{place(0, i), place(1, j), place(2, l)}, (i * s.kernel[1] + j) * s.kernel[2] + l, planes};
       }
     }
   }

@@ -1,0 +1,368 @@
+// Convolutions, channels last, over one to three spatial axes: x (batch, size…, in), w (size…, in / groups, out), and
+// depthwise ones with w (size…, in, multiplier). Both gradients are operations themselves, each linear in its two
+// inputs, so that the three are each other's gradients; the data gradient is also the transposed convolution.
+//
+// Attributes: strides, dilation (one per spatial axis; empty: ones), padding "valid", "same" (TensorFlow's) or
+// "explicit" with pads (low, high for each spatial axis in turn).
+#include "kernels/conv.h"
+
+#include "addax/ops.h"
+#include "kernels/kernels.h"
+#include "ops/activations.h"
+#include "ops/axes.h"
+#include "ops/windows.h"
+
+namespace addax::ops {
+namespace {
+
+using kernels::Conv;
+using kernels::ConvShape;
+
+enum class Kind { direct, depthwise };
+
+// Spatial axes of an image or kernel.
+int spatial_rank(const Infer& in, int i) {
+  in.require_rank_at_least(i, 3);
+  if (in.rank(i) > 2 + kernels::kSpatial) in.error("images have at most three spatial axes");
+  return in.rank(i) - 2;
+}
+
+Dims kernel_size(const Dims& w) { return Dims(w.begin(), w.end() - 2); }
+
+std::int64_t groups_of(const Infer& in) {
+  const std::int64_t groups = in.attributes().integer("groups");
+  if (groups < 1) in.error("'groups' must be positive; received ", groups);
+  return groups;
+}
+
+void require_divisible(const Infer& in, const Dim& channels, std::int64_t groups, std::string_view what) {
+  if (channels.known() && channels.value() % groups != 0)
+    in.error("The number of ", what, " must be evenly divisible by the number of groups. Received ", channels,
+             " and groups=", groups);
+}
+
+// The channels that w gives to images of `channels` channels.
+template <Kind kind>
+Dim out_channels(const Infer& in, const Dim& channels, const Dims& w) {
+  const Dim &inner = w[w.size() - 2], &last = w.back();
+  if (kind == Kind::depthwise) {
+    in.require_equal(channels, inner, "channels of the image and the kernel");
+    return known_of(channels, inner) * last;
+  }
+  const std::int64_t groups = groups_of(in);
+  in.require_equal(channels, inner * groups, "channels of the image and groups times those of the kernel");
+  require_divisible(in, last, groups, "filters");
+  return last;
+}
+
+// The result's dims for an image and a kernel.
+template <Kind kind>
+Dims result_dims(const Infer& in, const Dims& image, const Dims& w) {
+  const Windows windows = windows_of(in, known_sizes(in, kernel_size(w), "the kernel's size"));
+  Dims out = window_counts(in, windows, image);
+  out.insert(out.begin(), image[0]);
+  out.push_back(out_channels<kind>(in, image.back(), w));
+  return out;
+}
+
+void require_equal_dims(const Infer& in, const Dims& a, const Dims& b, std::string_view what) {
+  for (std::size_t d = 0; d < a.size(); ++d) in.require_equal(a[d], b[d], what);
+}
+
+template <Kind kind>
+Specs infer_forward(const Infer& in) {
+  in.require_floating(0);
+  in.require_same_dtypes();
+  in.require_rank(1, spatial_rank(in, 0) + 2);
+  return {{in.dtype(0), result_dims<kind>(in, in.dims(0), in.dims(1))}};
+}
+
+Specs infer_epilogue(const Infer& in) {
+  Specs out = infer_forward<Kind::direct>(in);
+  activation_of(in);
+  in.require_rank(2, 1);
+  in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result's channels");
+  return out;
+}
+
+// (dy, w) → dL/dx of the given shape.
+template <Kind kind>
+Specs infer_data(const Infer& in) {
+  in.require_floating(0);
+  in.require_same_dtypes();
+  const int rank = spatial_rank(in, 0) + 2;
+  in.require_rank(1, rank);
+  const Dims& shape = in.attributes().dims("shape");
+  if (static_cast<int>(shape.size()) != rank) in.error("'shape' must have rank ", rank, "; received ", shape);
+  require_sizes(in, shape, "shape");
+  require_equal_dims(in, in.dims(0), result_dims<kind>(in, shape, in.dims(1)),
+                     "sizes of the upstream gradient and the convolution's result");
+  return {{in.dtype(0), shape}};
+}
+
+// (x, dy) → dL/dw for the given kernel size.
+template <Kind kind>
+Specs infer_kernel(const Infer& in) {
+  in.require_floating(0);
+  in.require_same_dtypes();
+  const int spatial = spatial_rank(in, 0);
+  in.require_rank(1, spatial + 2);
+  const auto& size = in.attributes().integers("kernel_size");
+  if (static_cast<int>(size.size()) != spatial)
+    in.error("'kernel_size' must have ", spatial, " entries; received ", size.size());
+  const Dim &channels = in.dims(0).back(), &filters = in.dims(1).back();
+  Dims w(size.begin(), size.end());
+  if (kind == Kind::depthwise) {
+    w.push_back(channels);
+    w.push_back(floor_div(filters, channels == 0 ? Dim(1) : channels));
+  } else {
+    const std::int64_t groups = groups_of(in);
+    require_divisible(in, channels, groups, "input channels");
+    w.push_back(floor_div(channels, groups));
+    w.push_back(filters);
+  }
+  require_equal_dims(in, in.dims(1), result_dims<kind>(in, in.dims(0), w),
+                     "sizes of the upstream gradient and the convolution's result");
+  return {{in.dtype(0), w}};
+}
+
+// ---- Runs.
+
+std::vector<std::int64_t> leading(const Shape& w) { return {w.begin(), w.end() - 2}; }
+
+template <Kind kind>
+ConvShape shape_of(const Run& r, const Shape& x, const Shape& y, const Shape& w) {
+  ConvShape s{};
+  s.batch = x[0];
+  s.in_channels = x[x.rank() - 1];
+  s.out_channels = y[y.rank() - 1];
+  s.groups = kind == Kind::depthwise ? 1 : r.attributes().integer("groups");
+  const Windows windows = windows_of(r.attributes(), leading(w));
+  fill_windows(windows, x, y, {s.in, s.out, s.kernel, s.stride, s.pad_low});
+  const int missing = kernels::kSpatial - windows.rank();
+  for (int d = 0; d < kernels::kSpatial; ++d)
+    s.dilation[d] = d < missing ? 1 : windows.dilation[static_cast<std::size_t>(d - missing)];
+  return s;
+}
+
+template <Kind kind, class T>
+const kernels::ConvFunctions<T>& functions() {
+  if constexpr (kind == Kind::depthwise) {
+    return kernels::kernels().depthwise.of<T>();
+  } else {
+    return kernels::kernels().conv.of<T>();
+  }
+}
+
+// Which of an operation's buffers are the image, the result and the kernel of the convolution.
+template <Kind kind>
+ConvShape forward_shape(const Run& r) {
+  return shape_of<kind>(r, r.input(0).shape, r.output(0).shape, r.input(1).shape);
+}
+template <Kind kind>
+ConvShape data_shape(const Run& r) {
+  return shape_of<kind>(r, r.output(0).shape, r.input(0).shape, r.input(1).shape);
+}
+template <Kind kind>
+ConvShape kernel_shape(const Run& r) {
+  return shape_of<kind>(r, r.input(0).shape, r.input(1).shape, r.output(0).shape);
+}
+
+template <class Body>
+auto with_type(const Run& r, const Body& body) {
+  return visit_floating(r.input(0).dtype, r.operation().name, body);
+}
+
+template <Kind kind>
+void run_forward(const Run& r) {
+  with_type(r, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Conv<T> job{};
+    job.shape = forward_shape<kind>(r);
+    job.x = r.in<T>(0);
+    job.w = r.in<T>(1);
+    job.result = r.out<T>(0);
+    if (r.input_count() == 3) {
+      job.bias = r.in<T>(2);
+      job.activation = activation_of(r);
+    }
+    job.workspace = r.workspace();
+    functions<kind, T>().forward(job);
+  });
+}
+
+template <Kind kind>
+void run_data(const Run& r) {
+  with_type(r, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Conv<T> job{};
+    job.shape = data_shape<kind>(r);
+    job.y = r.in<T>(0);
+    job.w = r.in<T>(1);
+    job.result = r.out<T>(0);
+    job.workspace = r.workspace();
+    functions<kind, T>().data_gradient(job);
+  });
+}
+
+template <Kind kind>
+void run_kernel(const Run& r) {
+  with_type(r, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Conv<T> job{};
+    job.shape = kernel_shape<kind>(r);
+    job.x = r.in<T>(0);
+    job.y = r.in<T>(1);
+    job.result = r.out<T>(0);
+    job.workspace = r.workspace();
+    functions<kind, T>().kernel_gradient(job);
+  });
+}
+
+template <Kind kind>
+std::int64_t forward_workspace(const Run& r) {
+  return with_type(r, [&](auto tag) {
+    return functions<kind, typename decltype(tag)::type>().forward_workspace(forward_shape<kind>(r));
+  });
+}
+template <Kind kind>
+std::int64_t data_workspace(const Run& r) {
+  return with_type(r, [&](auto tag) {
+    return functions<kind, typename decltype(tag)::type>().data_gradient_workspace(data_shape<kind>(r));
+  });
+}
+template <Kind kind>
+std::int64_t kernel_workspace(const Run& r) {
+  return with_type(r, [&](auto tag) {
+    return functions<kind, typename decltype(tag)::type>().kernel_gradient_workspace(kernel_shape<kind>(r));
+  });
+}
+
+// ---- Gradients. y(x, w), its data gradient dx(dy, w) and its kernel gradient dw(x, dy) are the three faces of one
+// form that is linear in x, w and dy.
+
+Attributes windows_only(const Attributes& from) {
+  Attributes to;
+  for (const char* name : {"strides", "padding", "pads", "dilation", "groups"}) {
+    if (from.has(name)) to.set(name, from.entries().find(name)->second);
+  }
+  return to;
+}
+
+const Operation& sibling(Kind kind, const char* suffix) {
+  return operation_named(std::string(kind == Kind::depthwise ? "depthwise_conv" : "conv") + suffix);
+}
+
+Value forward_of(Kind kind, const Gradient& g, const Value& x, const Value& w) {
+  return apply_one(sibling(kind, ""), {x, w}, windows_only(g.attributes()));
+}
+Value data_of(Kind kind, const Gradient& g, const Value& dy, const Value& w, const Dims& shape) {
+  Attributes attributes = windows_only(g.attributes());
+  attributes.set("shape", shape);
+  return apply_one(sibling(kind, "_data_gradient"), {dy, w}, attributes);
+}
+Value kernel_of(Kind kind, const Gradient& g, const Value& x, const Value& dy, const Dims& w) {
+  Attributes attributes = windows_only(g.attributes());
+  const Shape size = to_shape(kernel_size(w));
+  attributes.set("kernel_size", std::vector<std::int64_t>(size.begin(), size.end()));
+  return apply_one(sibling(kind, "_kernel_gradient"), {x, dy}, attributes);
+}
+
+template <Kind kind>
+Values forward_gradient(const Gradient& g) {
+  const Value &x = g.input(0), &w = g.input(1), dy = g.upstream();
+  return {g.wanted(0) ? data_of(kind, g, dy, w, x.dims()) : Value(),
+          g.wanted(1) ? kernel_of(kind, g, x, dy, w.dims()) : Value()};
+}
+
+template <Kind kind>
+Values data_gradient(const Gradient& g) {
+  const Value &dy = g.input(0), &w = g.input(1), x = g.upstream();
+  return {g.wanted(0) ? forward_of(kind, g, x, w) : Value(),
+          g.wanted(1) ? kernel_of(kind, g, x, dy, w.dims()) : Value()};
+}
+
+template <Kind kind>
+Values kernel_gradient(const Gradient& g) {
+  const Value &x = g.input(0), &dy = g.input(1), w = g.upstream();
+  return {g.wanted(0) ? data_of(kind, g, dy, w, x.dims()) : Value(), g.wanted(1) ? forward_of(kind, g, x, w) : Value()};
+}
+
+using Specifications = std::vector<AttributeSpec>;
+
+Specifications window_attributes(Kind kind) {
+  const Attribute none = std::vector<std::int64_t>{};
+  Specifications list = {{"strides", AttributeKind::integers, none},
+                         {"padding", AttributeKind::text, Attribute(std::string("valid"))},
+                         {"pads", AttributeKind::integers, none},
+                         {"dilation", AttributeKind::integers, none}};
+  if (kind == Kind::direct) list.push_back({"groups", AttributeKind::integer, Attribute(std::int64_t{1})});
+  return list;
+}
+
+Specifications with(Specifications list, AttributeSpec more) {
+  list.push_back(std::move(more));
+  return list;
+}
+
+template <Kind kind>
+Operation forward_operation(const char* name) {
+  return {.name = name,
+          .min_inputs = 2,
+          .max_inputs = 2,
+          .attributes = window_attributes(kind),
+          .infer = infer_forward<kind>,
+          .run = run_forward<kind>,
+          .workspace = forward_workspace<kind>,
+          .gradient = forward_gradient<kind>};
+}
+
+template <Kind kind>
+Operation data_operation(const char* name) {
+  return {.name = name,
+          .min_inputs = 2,
+          .max_inputs = 2,
+          .attributes = with(window_attributes(kind), {"shape", AttributeKind::dims}),
+          .infer = infer_data<kind>,
+          .run = run_data<kind>,
+          .workspace = data_workspace<kind>,
+          .gradient = data_gradient<kind>};
+}
+
+template <Kind kind>
+Operation kernel_operation(const char* name) {
+  return {.name = name,
+          .min_inputs = 2,
+          .max_inputs = 2,
+          .attributes = with(window_attributes(kind), {"kernel_size", AttributeKind::integers}),
+          .infer = infer_kernel<kind>,
+          .run = run_kernel<kind>,
+          .workspace = kernel_workspace<kind>,
+          .gradient = kernel_gradient<kind>};
+}
+
+}  // namespace
+
+std::span<const Operation> conv_family() {
+  static const Operation table[] = {
+      forward_operation<Kind::direct>("conv"),
+      data_operation<Kind::direct>("conv_data_gradient"),
+      kernel_operation<Kind::direct>("conv_kernel_gradient"),
+      forward_operation<Kind::depthwise>("depthwise_conv"),
+      data_operation<Kind::depthwise>("depthwise_conv_data_gradient"),
+      kernel_operation<Kind::depthwise>("depthwise_conv_kernel_gradient"),
+      {.name = "conv_epilogue",
+       .min_inputs = 3,
+       .max_inputs = 3,
+       .attributes =
+           with(window_attributes(Kind::direct), {"activation", AttributeKind::text, Attribute(std::string("none"))}),
+       .infer = infer_epilogue,
+       .run = run_forward<Kind::direct>,
+       .workspace = forward_workspace<Kind::direct>,
+       .no_gradient = "made by a pass that runs after differentiation",
+       .traits = {.internal = true}},
+  };
+  return table;
+}
+
+}  // namespace addax::ops

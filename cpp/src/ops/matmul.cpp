@@ -1,0 +1,154 @@
+// Matrix products over the last two axes; leading axes are batches and broadcast as in NumPy.
+#include "kernels/matmul.h"
+
+#include "addax/ops.h"
+#include "kernels/kernels.h"
+#include "ops/activations.h"
+#include "ops/axes.h"
+
+namespace addax::ops {
+namespace {
+
+using kernels::Matmul;
+
+Dims batch_of(const Dims& dims) { return Dims(dims.begin(), dims.end() - 2); }
+
+Specs infer_product(const Infer& in) {
+  in.require_floating(0);
+  in.require_same_dtypes();
+  in.require_rank_at_least(0, 2);
+  in.require_rank_at_least(1, 2);
+  const Dims &a = in.dims(0), &b = in.dims(1);
+  const bool ta = in.attributes().flag("transpose_a"), tb = in.attributes().flag("transpose_b");
+  const std::size_t na = a.size(), nb = b.size();
+  in.require_equal(ta ? a[na - 2] : a[na - 1], tb ? b[nb - 1] : b[nb - 2], "inner sizes of the product");
+  Dims out = broadcast(batch_of(a), batch_of(b), in.name());
+  out.push_back(ta ? a[na - 1] : a[na - 2]);
+  out.push_back(tb ? b[nb - 2] : b[nb - 1]);
+  require_rank_fits(in, out.size());
+  return {{in.dtype(0), out}};
+}
+
+Specs infer_epilogue(const Infer& in) {
+  Specs out = infer_product(in);
+  activation_of(in);
+  if (in.count() == 3) {
+    in.require_rank(2, 1);
+    in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result");
+  }
+  return out;
+}
+
+template <class T>
+Matmul<T> job_of(const Run& r) {
+  const Shape &a = r.input(0).shape, &b = r.input(1).shape, &c = r.output(0).shape;
+  Matmul<T> job{};
+  job.transpose_a = r.attributes().flag("transpose_a");
+  job.transpose_b = r.attributes().flag("transpose_b");
+  job.m = c[c.rank() - 2];
+  job.n = c[c.rank() - 1];
+  job.k = job.transpose_a ? a[a.rank() - 2] : a[a.rank() - 1];
+  job.a = r.in<T>(0);
+  job.b = r.in<T>(1);
+  job.c = r.out<T>(0);
+  job.workspace = r.workspace();
+  job.batch_rank = c.rank() - 2;
+  std::int64_t a_stride = job.m * job.k, b_stride = job.k * job.n, b_items = 1;
+  for (int d = job.batch_rank - 1; d >= 0; --d) {
+    const int in_a = d - (c.rank() - a.rank()), in_b = d - (c.rank() - b.rank());
+    job.batch[d] = c[d];
+    if (in_a >= 0) {
+      job.a_strides[d] = a[in_a] == 1 ? 0 : a_stride;
+      a_stride *= a[in_a];
+    }
+    if (in_b >= 0) {
+      job.b_strides[d] = b[in_b] == 1 ? 0 : b_stride;
+      b_stride *= b[in_b];
+      b_items *= b[in_b];
+    }
+  }
+  // One matrix B for all of A's batch: the rows of all items are the rows of one product.
+  if (b_items == 1 && !job.transpose_a && a.elements() == c.elements() / std::max<std::int64_t>(job.n, 1) * job.k) {
+    for (int d = 0; d < job.batch_rank; ++d) job.m *= job.batch[d];
+    job.batch_rank = 0;
+  }
+  return job;
+}
+
+void run_product(const Run& r) {
+  visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::kernels().matmul.of<T>().run(job_of<T>(r));
+  });
+}
+
+void run_epilogue(const Run& r) {
+  visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Matmul<T> job = job_of<T>(r);
+    if (r.input_count() == 3) job.bias = r.in<T>(2);
+    job.activation = activation_of(r);
+    kernels::kernels().matmul.of<T>().run(job);
+  });
+}
+
+std::int64_t product_workspace(const Run& r) {
+  return visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return kernels::kernels().matmul.of<T>().workspace(job_of<T>(r));
+  });
+}
+
+// A and dC with all their leading axes made rows.
+Value as_rows(const Value& x) {
+  const Dims leading(x.dims().begin(), x.dims().end() - 1);
+  return reshape(x, {product(leading), x.dims().back()});
+}
+
+// For C = A·B: dA = dC·Bᵀ, dB = Aᵀ·dC; the flags of the other cases follow by transposing. Broadcast batches are
+// summed.
+Values product_gradient(const Gradient& g) {
+  const Value &a = g.input(0), &b = g.input(1), dc = g.upstream();
+  const bool ta = g.attributes().flag("transpose_a"), tb = g.attributes().flag("transpose_b");
+  Value da, db;
+  if (g.wanted(0)) da = sum_to(ta ? matmul(b, dc, tb, true) : matmul(dc, b, false, !tb), a.dims());
+  if (g.wanted(1)) {
+    if (b.rank() == 2 && a.rank() > 2 && !ta) {
+      // One product over all rows instead of one per batch item and a sum.
+      const Value rows = as_rows(a), drows = as_rows(dc);
+      db = tb ? matmul(drows, rows, true, false) : matmul(rows, drows, true, false);
+    } else {
+      db = sum_to(tb ? matmul(dc, a, true, ta) : matmul(a, dc, !ta, false), b.dims());
+    }
+  }
+  return {da, db};
+}
+
+}  // namespace
+
+std::span<const Operation> matmul_family() {
+  const AttributeSpec transpose_a = {"transpose_a", AttributeKind::flag, Attribute(false)};
+  const AttributeSpec transpose_b = {"transpose_b", AttributeKind::flag, Attribute(false)};
+  static const Operation table[] = {
+      {.name = "matmul",
+       .min_inputs = 2,
+       .max_inputs = 2,
+       .attributes = {transpose_a, transpose_b},
+       .infer = infer_product,
+       .run = run_product,
+       .workspace = product_workspace,
+       .gradient = product_gradient},
+      {.name = "matmul_epilogue",
+       .min_inputs = 2,
+       .max_inputs = 3,
+       .attributes = {transpose_a, transpose_b, {"activation", AttributeKind::text, Attribute(std::string("none"))}},
+       .infer = infer_epilogue,
+       .run = run_epilogue,
+       .workspace = product_workspace,
+       .no_gradient = "made by a pass that runs after differentiation",
+       .traits = {.internal = true}},
+  };
+  return table;
+}
+
+}  // namespace addax::ops
