@@ -7,7 +7,11 @@ from typing import Any
 from addax.dtype_policies.dtype_policy import (
     DTypePolicy,
     FloatDTypePolicy,
+)
+from addax.dtype_policies.dtype_policy import (
     dtype_policy as dtype_policy,
+)
+from addax.dtype_policies.dtype_policy import (
     set_dtype_policy as set_dtype_policy,
 )
 from addax.dtype_policies.dtype_policy_map import DTypePolicyMap
@@ -40,7 +44,9 @@ def deserialize(config: dict[str, Any], custom_objects: dict | None = None) -> D
         ValueError: If the config is not that of a known policy.
     """
     name = config.get("class_name") if isinstance(config, dict) else None
-    cls = (custom_objects or {}).get(name) or (_CLASSES.get(name) if isinstance(name, str) else None)
+    cls = (custom_objects or {}).get(name) or (
+        _CLASSES.get(name) if isinstance(name, str) else None
+    )
     if cls is None or not isinstance(config.get("config"), dict):
         raise ValueError(f"Cannot deserialize the dtype policy {config!r}.")
     return cls.from_config(config["config"])
@@ -69,5 +75,3 @@ def get(identifier) -> DTypePolicy:
             "Cannot interpret `dtype` argument. Expected a string or an instance of DTypePolicy. "
             f"Received: dtype={identifier}"
         ) from None
-
-

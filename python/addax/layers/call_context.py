@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 
 
 class CallContext:
@@ -33,3 +34,24 @@ def training_flag(training=None):
         return training
     context = current.context
     return bool(context is not None and context.training)
+
+
+@contextmanager
+def training_scope(training):
+    """Calls inside inherit this flag; `None` leaves it as it is."""
+    context = current.context
+    if training is None or (context is not None and context.training == training):
+        yield
+        return
+    if context is None:
+        current.context = CallContext(None, training)
+        try:
+            yield
+        finally:
+            current.context = None
+        return
+    inherited, context.training = context.training, training
+    try:
+        yield
+    finally:
+        context.training = inherited

@@ -141,7 +141,5 @@ def shapes_for(target, shapes: dict[str, Any], layer) -> dict[str, Any]:
                 f"'{layer.name}' (of type {type(layer).__name__}), received argument `{name}`, but "
                 f"`call()` has the arguments {sorted(known)}."
             )
-    required = {
-        p.name for p in parameters if p.default is p.empty and p.name not in shapes
-    }
+    required = {p.name for p in parameters if p.default is p.empty and p.name not in shapes}
     return {name: shapes.get(name) for name in names if name in shapes or name in required}

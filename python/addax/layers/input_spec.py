@@ -55,7 +55,7 @@ class InputSpec:
             self.axes = {int(k): v for k, v in (axes or {}).items()}
         except (ValueError, TypeError, AttributeError):
             raise TypeError(
-                "Argument `axes` must be a dict with integer keys. " f"Received: axes={axes}"
+                f"Argument `axes` must be a dict with integer keys. Received: axes={axes}"
             ) from None
         rank = self.ndim if self.ndim is not None else self.max_ndim
         if self.axes and rank is not None and max(self.axes) > rank - 1:

@@ -339,11 +339,11 @@ class Layer(LayerLosses, LayerState, Operation):
         """The mask of the outputs, from the inputs and their mask."""
         return previous_mask
 
+    compute_mask._is_default = True  # type: ignore[attr-defined]
+
     def _masks_of(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The masks of tensor arguments under the names that `call` has for them."""
-        tensors = {
-            k: v for k, v in tensor_arguments(arguments).items() if not is_mask_name(k)
-        }
+        tensors = {k: v for k, v in tensor_arguments(arguments).items() if not is_mask_name(k)}
         found = {}
         for name in self._call_signature.mask_names:
             if arguments.get(name) is not None:

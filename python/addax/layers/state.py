@@ -8,7 +8,7 @@ from typing import Any
 from addax.backend.dtypes import is_float_dtype, standardize_dtype
 from addax.backend.names import current_path, name_scope
 from addax.backend.variable import Variable
-from addax.layers.tracking import Tracked, tracked_state
+from addax.layers.tracking import Tracked
 
 
 class LayerState:
@@ -105,7 +105,7 @@ class LayerState:
     # What is there
 
     def _tracked(self) -> Tracked:
-        return tracked_state(self)
+        return Tracked().add_attributes(self)
 
     @property
     def _layers(self) -> list:

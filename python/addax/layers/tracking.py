@@ -45,6 +45,14 @@ class Tracked:
         for item in value.values() if isinstance(value, dict) else value:
             self.add(item)
 
+    def add_attributes(self, layer) -> Tracked:
+        """Adds the state in the attributes of `layer`, but for those its class does not track."""
+        untracked = layer._untracked
+        for name, value in layer.__dict__.items():
+            if name not in untracked:
+                self.add(value)
+        return self
+
     def _list_for(self, value) -> list | None:
         from addax.layers.layer import Layer
         from addax.metrics.metric import Metric
@@ -58,13 +66,3 @@ class Tracked:
         if isinstance(value, SeedGenerator):
             return self.seed_generators
         return None
-
-
-def tracked_state(layer) -> Tracked:
-    """The state in the attributes of `layer`, without those its class lists in `_untracked`."""
-    found = Tracked()
-    untracked = layer._untracked
-    for name, value in layer.__dict__.items():
-        if name not in untracked:
-            found.add(value)
-    return found

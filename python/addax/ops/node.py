@@ -9,7 +9,7 @@ from addax.backend.keras_tensor import KerasTensor
 
 
 class KerasHistory(NamedTuple):
-    """Where a `KerasTensor` comes from: output `tensor_index` of call `node_index` of `operation`."""
+    """Origin of a `KerasTensor`: output `tensor_index` of call `node_index` of `operation`."""
 
     operation: Any
     node_index: int
@@ -64,7 +64,9 @@ class Node:
         outputs: What the call gave: `KerasTensor`s, nested at will.
     """
 
-    def __init__(self, operation, call_args: tuple = (), call_kwargs: dict | None = None, outputs=None):
+    def __init__(
+        self, operation, call_args: tuple = (), call_kwargs: dict | None = None, outputs=None
+    ):
         self.operation = operation
         self.arguments = SymbolicArguments(*call_args, **(call_kwargs or {}))
         self.outputs = [] if outputs is None else tree.flatten(outputs)

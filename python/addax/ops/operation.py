@@ -117,10 +117,7 @@ class Operation:
         if isinstance(config.get("dtype"), dict):
             from addax import dtype_policies
 
-            policy = dtype_policies.deserialize(config["dtype"])
-            if not isinstance(policy, dtype_policies.DTypePolicyMap) and policy.quantization_mode is None:
-                policy = policy.name
-            config["dtype"] = policy
+            config["dtype"] = dtype_policies.deserialize(config["dtype"])
         try:
             return cls(**config)
         except TypeError as error:
@@ -150,7 +147,8 @@ class Operation:
     def _node_tensors(self, attribute: str, description: str, node_index: int = 0):
         if not self._inbound_nodes:
             raise AttributeError(
-                f"The layer {self.name} has never been called and thus has no defined {description}."
+                f"The layer {self.name} has never been called and thus has no defined "
+                f"{description}."
             )
         if node_index >= len(self._inbound_nodes):
             raise ValueError(
@@ -234,4 +232,3 @@ def _is_plain(value) -> bool:
     if isinstance(value, dict):
         return all(isinstance(k, _PLAIN_TYPES) and _is_plain(v) for k, v in value.items())
     return isinstance(value, _PLAIN_TYPES)
-
