@@ -1,0 +1,94 @@
+"""Steps of training, testing and predicting as recorded programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from addax import tree
+from addax.backend.function import CompiledFunction, RecordedFunction, _Static
+
+_KEPT_SHAPES = 64
+
+
+class StepResult:
+    """What a step gave. Its structure is only put together when somebody looks at it."""
+
+    __slots__ = ("_recorded", "_values")
+
+    def __init__(self, recorded: RecordedFunction | None, values: Any) -> None:
+        self._recorded = recorded
+        self._values = values
+
+    def __call__(self) -> Any:
+        """The step's result as the step returned it, with tensors."""
+        recorded, values = self._recorded, self._values
+        if recorded is None:
+            return values
+        if recorded.single:
+            return values[0]
+        return tree.map_structure(
+            lambda leaf: leaf.value if isinstance(leaf, _Static) else values[leaf],
+            recorded.outputs,
+        )
+
+
+class EagerStep:
+    """A step that runs as Python, operation by operation (`run_eagerly=True`)."""
+
+    def __init__(self, step: Callable) -> None:
+        self._step = step
+
+    def __call__(self, data: Any) -> StepResult:
+        from addax.backend.tensor import convert_to_tensor
+
+        def to_tensor(x: Any) -> Any:
+            return None if x is None else convert_to_tensor(x)
+
+        return StepResult(None, self._step(tree.map_structure(to_tensor, data)))
+
+    def __reduce__(self) -> tuple:
+        return type(None), ()  # a copy of the model makes its own
+
+
+class ProgramStep:
+    """A step that is recorded at its first batch and replayed for all that are like it.
+
+    For batches that are flat tuples of arrays, as most are, the program is found by their shapes
+    and dtypes alone.
+    """
+
+    def __init__(self, step: Callable) -> None:
+        self._function = CompiledFunction(step)
+        self._kept: dict[tuple, RecordedFunction] = {}
+
+    def __call__(self, data: Any) -> StepResult:
+        key = None
+        if type(data) is tuple:
+            try:
+                key = tuple([(x.shape, x.dtype) for x in data])
+            except AttributeError:  # a nested batch
+                key = None
+            else:
+                recorded = self._kept.get(key)
+                if recorded is not None:
+                    return StepResult(recorded, recorded.executable.run(list(data)))
+        recorded = self._function.recorded(data)
+        values = recorded.executable.run(self.inputs_of(data))
+        if key is not None:
+            if len(self._kept) >= _KEPT_SHAPES:
+                self._kept.clear()
+            self._kept[key] = recorded
+        return StepResult(recorded, values)
+
+    def recorded(self, data: Any) -> RecordedFunction:
+        """The program for data like these, recorded now if need be."""
+        return self._function.recorded(data)
+
+    @staticmethod
+    def inputs_of(data: Any) -> list[Any]:
+        """The arrays of a batch in the order of the program's inputs."""
+        return [x for x in tree.flatten(data) if x is not None]
+
+    def __reduce__(self) -> tuple:
+        return type(None), ()  # a copy of the model records its own
