@@ -1,0 +1,106 @@
+"""Automatic names (`dense`, `dense_1`, …) and the stack of name scopes that paths of variables are made of."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from typing import Any
+
+_counts: dict[str, int] = defaultdict(int)
+_scopes = threading.local()
+
+
+def to_snake_case(name: str) -> str:
+    """`"BatchNormalization"` → `"batch_normalization"`, `"PReLU"` → `"p_re_lu"`, as Keras spells it."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def uniquify(name: str) -> str:
+    """The name itself the first time, then with `_1`, `_2`, … since the last `reset`."""
+    count = _counts[name]
+    _counts[name] = count + 1
+    return f"{name}_{count}" if count else name
+
+
+def auto_name(prefix: str) -> str:
+    """A unique name from a class name or another prefix."""
+    return uniquify(to_snake_case(prefix))
+
+
+def get_uid(prefix: str = "") -> int:
+    """1 at the first call with this prefix, then 2, 3, …"""
+    _counts[prefix] += 1
+    return _counts[prefix]
+
+
+def reset() -> None:
+    """Starts all counters anew."""
+    _counts.clear()
+
+
+class name_scope:
+    """Context in which variables get `name/` before their path.
+
+    Args:
+        name: Text without `/`.
+        caller: Object that opens the scope. A scope that is opened again directly inside itself by the same caller
+            does not add its name twice.
+        deduplicate: Whether the rule above holds.
+        override_parent: Path that replaces the path of the scopes outside.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        caller: Any = None,
+        deduplicate: bool = True,
+        override_parent: str | None = None,
+    ):
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(
+                "Argument `name` must be a string and cannot contain character `/`. "
+                f"Received: name={name}"
+            )
+        self.name = name
+        self.caller = caller
+        self.deduplicate = deduplicate
+        self.override_parent = override_parent
+        self._entered: list[bool] = []
+
+    def __enter__(self) -> name_scope:
+        stack = _stack()
+        repeated = bool(
+            self.deduplicate
+            and self.caller is not None
+            and stack
+            and stack[-1].caller is self.caller
+            and stack[-1].name == self.name
+        )
+        if not repeated:
+            stack.append(self)
+        self._entered.append(not repeated)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._entered.pop():
+            _stack().pop()
+
+
+def _stack() -> list[name_scope]:
+    stack = getattr(_scopes, "stack", None)
+    if stack is None:
+        stack = _scopes.stack = []
+    return stack
+
+
+def current_path() -> str:
+    """The names of the open scopes joined by `/`, empty outside."""
+    parts: list[str] = []
+    for scope in _stack():
+        if scope.override_parent is not None:
+            parts = [scope.override_parent] if scope.override_parent else []
+        parts.append(scope.name)
+    return "/".join(parts)

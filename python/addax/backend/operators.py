@@ -1,0 +1,179 @@
+"""Arithmetic, comparison and indexing operators of tensors, KerasTensors and Variables: one table for all three.
+
+Two tensors of one dtype, or a tensor and a Python number of its kind, go straight to the core; everything else
+(promotion, NumPy arrays, KerasTensors) goes through the function in `addax.ops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from addax import _core
+from addax.backend.dtypes import FLOAT_TYPES
+from addax.backend.keras_tensor import KerasTensor
+from addax.backend.tensor import Tensor, scalar
+from addax.backend.variable import Variable
+
+_FLOATS = frozenset(FLOAT_TYPES)
+_NUMBERS = _FLOATS | {"int32", "int64", "uint8"}
+
+# operator: (function in addax.ops, operation of the core, dtypes for which the two are the same thing)
+_ARITHMETIC: dict[str, tuple[str, str, frozenset[str]]] = {
+    "add": ("add", "add", _NUMBERS),
+    "sub": ("subtract", "subtract", _NUMBERS),
+    "mul": ("multiply", "multiply", _NUMBERS),
+    "truediv": ("true_divide", "divide", _FLOATS),
+    "floordiv": ("floor_divide", "floor_divide", _NUMBERS),
+    "mod": ("mod", "mod", _NUMBERS),
+    "pow": ("power", "power", _FLOATS),
+    "and": ("bitwise_and", "bitwise_and", frozenset()),
+    "or": ("bitwise_or", "bitwise_or", frozenset()),
+    "xor": ("bitwise_xor", "bitwise_xor", frozenset()),
+    "lshift": ("left_shift", "left_shift", frozenset()),
+    "rshift": ("right_shift", "right_shift", frozenset()),
+}
+_COMPARISON = {
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+
+
+def _not_a_value(x: Any) -> bool:
+    return x is None or isinstance(x, (str, bytes, dict, set))
+
+
+def _through_ops(name: str, reflected: bool = False) -> Callable:
+    """The operator that calls `addax.ops.<name>`, whatever the operands are."""
+
+    def operator(self: Any, other: Any) -> Any:
+        if _not_a_value(other):
+            return NotImplemented
+        from addax import ops
+
+        function = getattr(ops, name)
+        return function(other, self) if reflected else function(self, other)
+
+    return operator
+
+
+def _straight(name: str, core_name: str, dtypes: frozenset[str], reflected: bool) -> Callable:
+    """The operator of tensors: to the core at once where nothing has to be promoted."""
+    run = _core.op(core_name)
+    general = _through_ops(name, reflected)
+
+    def operator(self: Any, other: Any) -> Any:
+        dtype = self.dtype
+        if dtype in dtypes:
+            kind = type(other)
+            if kind is Tensor:
+                if other.dtype == dtype:
+                    return run(other, self) if reflected else run(self, other)
+            elif (kind is float and dtype in _FLOATS) or kind is int:
+                number = scalar(other, dtype)
+                return run(number, self) if reflected else run(self, number)
+        return general(self, other)
+
+    return operator
+
+
+def _matmul(self: Any, other: Any) -> Any:
+    if type(other) is Tensor and self.ndim >= 2 and other.ndim >= 2:
+        dtype = self.dtype
+        if dtype == other.dtype and dtype in _FLOATS:
+            return _core_matmul(self, other, transpose_a=False, transpose_b=False)
+    return _general_matmul(self, other)
+
+
+_core_matmul = _core.op("matmul")
+_general_matmul = _through_ops("matmul")
+
+
+def _unary(name: str) -> Callable:
+    def operator(self: Any) -> Any:
+        from addax import ops
+
+        return getattr(ops, name)(self)
+
+    return operator
+
+
+def _get_item(self: Any, key: Any) -> Any:
+    from addax import ops
+
+    return ops.get_item(self, key)
+
+
+def _iterate(self: Any) -> Iterator:
+    length = len(self)
+    return (self[i] for i in range(length))
+
+
+def _round(self: Any, ndigits: int | None = None) -> Any:
+    from addax import ops
+
+    return ops.round(self, decimals=ndigits or 0)
+
+
+def _representation(self: Any) -> str:
+    if self.symbolic:
+        return f"<Tensor shape={self.shape}, dtype={self.dtype}, symbolic>"
+    import numpy as np
+
+    values = np.array2string(_printable(self), separator=", ")
+    if "\n" in values:
+        values = "\n" + values
+    return f"<Tensor shape={self.shape}, dtype={self.dtype}, values={values}>"
+
+
+def _printable(tensor: Any) -> Any:
+    if tensor.dtype == "bfloat16":
+        from addax.backend.tensor import cast
+
+        return cast(tensor, "float32").numpy()
+    return tensor.numpy()
+
+
+def _reshape(self: Any, *newshape: Any) -> Any:
+    from addax import ops
+
+    if len(newshape) == 1 and isinstance(newshape[0], (tuple, list)):
+        newshape = tuple(newshape[0])
+    return ops.reshape(self, newshape)
+
+
+def _attach() -> None:
+    for kind in (Tensor, KerasTensor, Variable):
+        for operator, (name, core_name, dtypes) in _ARITHMETIC.items():
+            for prefix, reflected in (("", False), ("r", True)):
+                if kind is Tensor:
+                    function = _straight(name, core_name, dtypes, reflected)
+                else:
+                    function = _through_ops(name, reflected)
+                setattr(kind, f"__{prefix}{operator}__", function)
+        for operator, name in _COMPARISON.items():
+            # KerasTensors are looked for in lists (`x in inputs`): equality stays identity, as in Keras.
+            if kind is not KerasTensor or operator != "eq":
+                setattr(kind, f"__{operator}__", _through_ops(name))
+        kind.__hash__ = object.__hash__
+        kind.__matmul__ = _matmul if kind is Tensor else _general_matmul
+        kind.__rmatmul__ = _through_ops("matmul", reflected=True)
+        kind.__neg__ = _unary("negative")
+        kind.__abs__ = _unary("absolute")
+        kind.__invert__ = _unary("bitwise_not")
+        kind.__pos__ = lambda self: self
+        kind.__round__ = _round
+        kind.__getitem__ = _get_item
+    Tensor.__iter__ = _iterate
+    Tensor.__repr__ = _representation
+    Tensor.__array_priority__ = 100
+    Tensor.T = property(_unary("transpose"))
+    Tensor.reshape = _reshape
+    Tensor.__module__ = "addax"
+
+
+_attach()
