@@ -7,8 +7,41 @@ namespace {
 
 using kernels::FusedPlan;
 
-// The attributes as a plan. Returns what is wrong, or null.
-const char* make_plan(const Attributes& attributes, int inputs, FusedPlan& plan) {
+Specs infer_fused(const Infer& in) {
+  FusedPlan plan;
+  if (const char* problem = make_fused_plan(in.attributes(), in.count(), plan)) in.error(problem);
+  Dims dims;
+  for (int i = 0; i < in.count(); ++i) {
+    if (in.dtype(i) != DType::float32 && in.dtype(i) != DType::boolean)
+      in.type_error("input ", i, " must be float32 or bool");
+    dims = i == 0 ? in.dims(0) : broadcast(dims, in.dims(i), in.name());
+  }
+  Specs out;
+  for (int j = 0; j < plan.outputs; ++j)
+    out.push_back({plan.output[j].boolean ? DType::boolean : DType::float32, dims});
+  return out;
+}
+
+void run_fused(const Run& r) {
+  FusedPlan plan;
+  make_fused_plan(r.attributes(), r.input_count(), plan);
+  kernels::OperandShape shapes[kernels::kMaxOperands];
+  const void* operands[kernels::kMaxOperands];
+  void* outputs[kernels::kMaxFusedOutputs];
+  for (int i = 0; i < r.input_count(); ++i) {
+    plan.operand_is_bool[i] = r.input(i).dtype == DType::boolean;
+    shapes[i] = {r.input(i).shape.begin(), r.input(i).shape.rank()};
+    operands[i] = r.input(i).data;
+  }
+  for (int j = 0; j < plan.outputs; ++j) outputs[j] = r.output(j).data;
+  const Shape& shape = r.output(0).shape;
+  const auto layout = kernels::make_broadcast_layout(shape.begin(), shape.rank(), shapes, r.input_count());
+  kernels::run_fused(plan, layout, operands, outputs);
+}
+
+}  // namespace
+
+const char* make_fused_plan(const Attributes& attributes, int inputs, kernels::FusedPlan& plan) {
   const auto& steps = attributes.integers("steps");
   const auto& outputs = attributes.integers("outputs");
   const auto& immediates = attributes.numbers("immediates");
@@ -36,40 +69,6 @@ const char* make_plan(const Attributes& attributes, int inputs, FusedPlan& plan)
   }
   return kernels::plan_slots(plan);
 }
-
-Specs infer_fused(const Infer& in) {
-  FusedPlan plan;
-  if (const char* problem = make_plan(in.attributes(), in.count(), plan)) in.error(problem);
-  Dims dims;
-  for (int i = 0; i < in.count(); ++i) {
-    if (in.dtype(i) != DType::float32 && in.dtype(i) != DType::boolean)
-      in.type_error("input ", i, " must be float32 or bool");
-    dims = i == 0 ? in.dims(0) : broadcast(dims, in.dims(i), in.name());
-  }
-  Specs out;
-  for (int j = 0; j < plan.outputs; ++j)
-    out.push_back({plan.output[j].boolean ? DType::boolean : DType::float32, dims});
-  return out;
-}
-
-void run_fused(const Run& r) {
-  FusedPlan plan;
-  make_plan(r.attributes(), r.input_count(), plan);
-  kernels::OperandShape shapes[kernels::kMaxOperands];
-  const void* operands[kernels::kMaxOperands];
-  void* outputs[kernels::kMaxFusedOutputs];
-  for (int i = 0; i < r.input_count(); ++i) {
-    plan.operand_is_bool[i] = r.input(i).dtype == DType::boolean;
-    shapes[i] = {r.input(i).shape.begin(), r.input(i).shape.rank()};
-    operands[i] = r.input(i).data;
-  }
-  for (int j = 0; j < plan.outputs; ++j) outputs[j] = r.output(j).data;
-  const Shape& shape = r.output(0).shape;
-  const auto layout = kernels::make_broadcast_layout(shape.begin(), shape.rank(), shapes, r.input_count());
-  kernels::run_fused(plan, layout, operands, outputs);
-}
-
-}  // namespace
 
 std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name) {
   if (operation_name == "stop_gradient") return kernels::Opcode::identity;

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string_view>
 
+#include "addax/attributes.h"
 #include "kernels/fused.h"
 
 namespace addax::ops {
@@ -21,5 +22,8 @@ namespace addax::ops {
 // The opcode of an operation's step, if lists may have it: every operation of elementwise.cpp but `cast` and those of
 // integers' bits.
 std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name);
+
+// The attributes of a fused step as a plan for its kernel. Returns null, or what is wrong with them.
+const char* make_fused_plan(const Attributes& attributes, int inputs, kernels::FusedPlan& plan);
 
 }  // namespace addax::ops

@@ -120,7 +120,7 @@ Values Tape::gradient(const Values& targets, const Values& sources, const Values
   // Forward: which values depend on a source. Only their gradients are computed.
   std::unordered_set<std::uint64_t> needed;
   for (const Value& source : sources)
-    if (source) needed.insert(source.id());
+    if (source && watches(source)) needed.insert(source.id());
   std::vector<const Entry*> path;
   for (const Entry& entry : entries_) {
     const bool depends =

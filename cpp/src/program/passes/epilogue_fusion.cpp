@@ -1,6 +1,90 @@
+// product → add(product, bias) → activation, each read by the next alone, becomes one step: the kernel applies bias and
+// activation to the tile that it holds in registers.
+#include <optional>
+#include <string_view>
+
 #include "program/passes/passes.h"
 
 namespace addax::passes {
-Program epilogue_fusion(Program program) { return program; }
-Program elementwise_fusion(Program program) { return program; }
+namespace {
+
+struct Fusible {
+  std::string_view product, fused;
+};
+constexpr Fusible kFusible[] = {{"matmul", "matmul_epilogue"}, {"conv", "conv_epilogue"}};
+
+class EpilogueFusion {
+ public:
+  explicit EpilogueFusion(Program program) : program_(std::move(program)) {
+    reads_ = count_reads(program_);
+    reader_.assign(program_.slots.size(), -1);
+    gone_.assign(program_.steps.size(), false);
+    for (std::size_t s = 0; s < program_.steps.size(); ++s)
+      for (const int input : program_.steps[s].inputs) reader_[at(input)] = static_cast<int>(s);
+  }
+
+  Program run() {
+    for (std::size_t s = 0; s < program_.steps.size(); ++s) {
+      for (const Fusible& f : kFusible)
+        if (!gone_[s] && program_.steps[s].operation->name == f.product) fuse(s, operation_named(f.fused));
+    }
+    std::vector<Step> rest;
+    for (std::size_t s = 0; s < program_.steps.size(); ++s)
+      if (!gone_[s]) rest.push_back(std::move(program_.steps[s]));
+    program_.steps = std::move(rest);
+    return compact(program_);
+  }
+
+ private:
+  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+  const Spec& spec(int slot) const { return program_.slots[at(slot)].spec; }
+
+  // The step that alone reads the slot; -1 if there is none, or an output or a variable reads it too.
+  int only_reader(int slot) const { return reads_[at(slot)] == 1 ? reader_[at(slot)] : -1; }
+
+  // The other operand of add(product, bias) if it is a vector along the product's last axis.
+  std::optional<int> bias_of(const Step& add, int product) const {
+    if (std::string_view(add.operation->name) != "add") return std::nullopt;
+    const int other = add.inputs[0] == product ? add.inputs[1] : add.inputs[0];
+    const Dims& dims = spec(product).dims;
+    if (other == product || spec(other).dims.size() != 1 || dims.empty() || !(spec(other).dims[0] == dims.back()))
+      return std::nullopt;
+    return other;
+  }
+
+  // Whether the slot is ready before step s runs.
+  bool defined_before(int slot, std::size_t s) const {
+    const Slot& definition = program_.slots[at(slot)];
+    return definition.kind != SlotKind::step || at(definition.index) < s;
+  }
+
+  void fuse(std::size_t s, const Operation& fused) {
+    Step& step = program_.steps[s];
+    const int product = step.outputs[0];
+    if (spec(product).dtype != DType::float32) return;
+    const int add = only_reader(product);
+    if (add < 0) return;
+    const std::optional<int> bias = bias_of(program_.steps[at(add)], product);
+    if (!bias || !defined_before(*bias, s)) return;
+    int last = add;
+    const int next = only_reader(program_.steps[at(add)].outputs[0]);
+    const bool relu = next >= 0 && std::string_view(program_.steps[at(next)].operation->name) == "relu";
+    if (relu) last = next;
+    step.operation = &fused;
+    step.inputs.push_back(*bias);
+    step.attributes.set("activation", std::string(relu ? "relu" : "none"));
+    step.outputs[0] = program_.steps[at(last)].outputs[0];
+    gone_[at(add)] = gone_[at(last)] = true;
+  }
+
+  Program program_;
+  std::vector<int> reads_;
+  std::vector<int> reader_;  // the last step that reads the slot
+  std::vector<bool> gone_;   // steps that another has taken in
+};
+
+}  // namespace
+
+Program epilogue_fusion(Program program) { return EpilogueFusion(std::move(program)).run(); }
+
 }  // namespace addax::passes

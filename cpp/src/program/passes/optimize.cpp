@@ -4,7 +4,7 @@ namespace addax {
 namespace {
 
 constexpr Program (*kPasses[])(Program) = {
-    passes::dead_code,       passes::constant_folding,   passes::transpose_folding, passes::common_subexpressions,
+    passes::forwarding,      passes::constant_folding,   passes::transpose_folding, passes::common_subexpressions,
     passes::epilogue_fusion, passes::elementwise_fusion, passes::dead_code,
 };
 

@@ -11,6 +11,8 @@ Program dead_code(Program program);
 // Equal operations on equal inputs are done once. Operations are functions of their inputs and attributes, random ones
 // of their key, so this needs no list of exceptions.
 Program common_subexpressions(Program program);
+// Values that an operation passes on unchanged (identity, a reshape to the same shape) are read where they come from.
+Program forwarding(Program program);
 // Steps on constants alone are done now, unless the result is large.
 Program constant_folding(Program program);
 // A transpose of the last two axes in front of a product becomes a flag of the product.
