@@ -60,9 +60,10 @@ def _standardize_other(dtype: object) -> str:
         return config.floatx()
     if dtype is bool:
         return "bool"
-    if dtype is int or dtype == "int":
+    # NumPy's int64 dtype equals the string "int": only strings are compared.
+    if dtype is int or (isinstance(dtype, str) and dtype == "int"):
         return "int32"
-    if dtype is float or dtype == "float":
+    if dtype is float or (isinstance(dtype, str) and dtype == "float"):
         return config.floatx()
     if dtype is str:
         return "string"
