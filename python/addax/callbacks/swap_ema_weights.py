@@ -31,8 +31,10 @@ class SwapEMAWeights(Callback):
             )
         if not optimizer.built:
             return
-        averages = optimizer._model_variables_moving_average
+        averages = optimizer._averages
         for variable, average in zip(optimizer._trainable_variables, averages):
+            if average is None:
+                continue
             value: Any = variable.numpy().copy()
             variable.assign(average.numpy())
             average.assign(value)

@@ -23,6 +23,8 @@ class ArrayUnpickler(pickle.Unpickler):
     """
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1_bytes
         if (module, name) in _ARRAY_PARTS:
             import numpy as np
 
@@ -33,6 +35,13 @@ class ArrayUnpickler(pickle.Unpickler):
             f"Refusing to deserialize `{module}.{name}` while loading a Keras dataset. "
             "The file may be corrupted or malicious."
         )
+
+
+def _latin1_bytes(text: str, encoding: str) -> bytes:
+    """Bytes, as Python 3 writes them for old readers."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"Refusing to decode `{encoding}` in a Keras dataset.")
+    return text.encode("latin1")
 
 
 def fetch(path: str, origin: str, file_hash: str) -> str:

@@ -31,6 +31,7 @@ class Trainer(Compilation, Steps):
     predict_function: Any = None
     _initial_epoch: int | None = None
     _shuffle_state: tuple[int, int] | None = None
+    _shuffle_version: int | None = None
     _quick_predict: dict | None = None
 
     # Programs
@@ -195,10 +196,13 @@ class Trainer(Compilation, Steps):
         """The NumPy generator for the next shuffle. `_shuffle_state`, (seed, count), decides it,
         and
         is saved with the model so that a reloaded model goes on with the same orders."""
-        from addax.utils.rng_utils import new_seed, shuffle_generator
+        from addax.utils.rng_utils import new_seed, seed_version, shuffle_generator
 
-        if self._shuffle_state is None:
+        # `set_random_seed` starts the orders anew, but not those of a model that was just loaded.
+        reseeded = self._shuffle_version not in (None, seed_version())
+        if self._shuffle_state is None or reseeded:
             self._shuffle_state = (new_seed(), 0)
+        self._shuffle_version = seed_version()
         seed, count = self._shuffle_state
         self._shuffle_state = (int(seed), int(count) + 1)
         return shuffle_generator((seed, count))

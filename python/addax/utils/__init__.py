@@ -13,7 +13,7 @@ _HOMES = {
     ),
     "addax.backend.dtypes": ("standardize_dtype",),
     "addax.backend.keras_tensor": ("is_keras_tensor",),
-    "addax.backend.session": ("clear_session",),
+    "addax.backend": ("clear_session",),
     "addax.saving.registration": (
         "CustomObjectScope",
         "custom_object_scope",

@@ -102,7 +102,9 @@ def _split_sizes(total: int, left: Any, right: Any) -> tuple[int, int]:
                 f"Invalid `{name}` Type. Expected: int or float or None, "
                 f"Received: type({name})={type(size)}."
             )
-        too_large = isinstance(size, int) and size >= total or isinstance(size, float) and size > 1
+        too_large = (isinstance(size, int) and size >= total) or (
+            isinstance(size, float) and size > 1
+        )
         if size is not None and (size < 0 or too_large):
             raise ValueError(
                 f"`{name}` should be either a positive integer smaller than {total}, or a float "

@@ -33,7 +33,7 @@ def image_dataset_from_directory(
     crop_to_aspect_ratio: bool = False,
     pad_to_aspect_ratio: bool = False,
     data_format: str | None = None,
-    format: str = "tf",  # noqa: A002
+    format: str = "tf",
     verbose: bool = True,
 ) -> Any:
     """Batches of the images in a folder, one folder per class; read when they are needed.
@@ -125,7 +125,7 @@ def text_dataset_from_directory(
     validation_split: float | None = None,
     subset: str | None = None,
     follow_links: bool = False,
-    format: str = "tf",  # noqa: A002
+    format: str = "tf",
     verbose: bool = True,
 ) -> Any:
     """Batches of the `.txt` files in a folder as arrays of strings; else as

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any
 
@@ -107,7 +108,7 @@ def _edges_of(model: Any) -> list[tuple[Any, Any]]:
     """Pairs of layers of which the second takes what the first gives."""
     layers = _layers_of(model)
     if not getattr(model, "input_layers", ()):
-        return list(zip(layers, layers[1:]))
+        return list(itertools.pairwise(layers))
     known = {id(layer) for layer in layers}
     edges: dict[tuple[int, int], tuple[Any, Any]] = {}
     for layer in layers:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_version = 0
+
 
 def set_random_seed(seed: int) -> None:
     """Seeds Python's `random`, NumPy's global generator and Addax's global generator.
@@ -24,6 +26,8 @@ def set_random_seed(seed: int) -> None:
             f"{type(seed)})"
         )
     seed = int(seed)
+    global _version
+    _version += 1
     random.seed(seed)
     np.random.seed(seed % 2**32)
     from addax.random import seed_generator
@@ -32,10 +36,15 @@ def set_random_seed(seed: int) -> None:
 
 
 def new_seed() -> int:
-    """A seed drawn from Addax's global generator, so that `set_random_seed` decides it."""
-    from addax.random import seed_generator
+    """A seed that `set_random_seed` decides."""
+    from addax.random.seed_generator import make_default_seed
 
-    return seed_generator.draw_integer()
+    return make_default_seed()
+
+
+def seed_version() -> int:
+    """How often `set_random_seed` was called; what was seeded before starts anew."""
+    return _version
 
 
 def shuffle_generator(key: Any) -> Any:

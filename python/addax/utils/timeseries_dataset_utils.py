@@ -16,7 +16,7 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
-    format: str = "tf",  # noqa: A002
+    format: str = "tf",
 ) -> Any:
     """Windows of a time series, gathered when they are needed.
 
