@@ -45,6 +45,8 @@ class CallSignature:
         Raises:
             TypeError: If they do not fit the signature.
         """
+        if len(args) == 1 and not kwargs and self.names and not self.takes_any:
+            return {self.names[0]: args[0]}
         if not self.takes_any and len(args) <= len(self.names):
             bound = dict(zip(self.names, args, strict=False))
             if not kwargs:

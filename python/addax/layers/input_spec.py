@@ -6,6 +6,7 @@ from typing import Any
 
 from addax import tree
 from addax.backend.dtypes import standardize_dtype
+from addax.ops.call_errors import describe_argument
 
 
 class InputSpec:
@@ -105,6 +106,9 @@ def assert_input_compatibility(input_spec, inputs, layer) -> None:
     """
     if not input_spec:
         return
+    if isinstance(input_spec, InputSpec) and hasattr(inputs, "shape"):
+        _check(0, inputs, input_spec, layer)
+        return
     specs = tree.flatten(input_spec)
     if isinstance(inputs, dict) and any(spec.name is not None for spec in specs):
         values = _by_name(specs, inputs)
@@ -117,7 +121,7 @@ def assert_input_compatibility(input_spec, inputs, layer) -> None:
             expected += f" ({names})"
         raise ValueError(
             f'Layer "{layer.name}" expects {expected}, but it received {len(values)} input '
-            f"tensors. Inputs received: {inputs}"
+            f"tensors. Inputs received: {describe_argument(inputs)}"
         )
     for index, (value, spec) in enumerate(zip(values, specs, strict=True)):
         if spec is not None and not (value is None and spec.optional):

@@ -363,6 +363,12 @@ class Layer(LayerLosses, LayerState, Operation):
         if not arguments:
             return
         first = next(iter(arguments.values()))
+        if (
+            getattr(first, "_keras_mask", None) is None
+            and not tree.is_nested(first)
+            and (not self._supports_masking or getattr(type(self).compute_mask, "_is_default", 0))
+        ):
+            return  # no mask came in, and the layer makes none
         previous = tree.map_structure(get_keras_mask, first)
         if not self.supports_masking:
             if previous is not None and any(m is not None for m in tree.flatten(previous)):

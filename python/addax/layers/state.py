@@ -86,9 +86,13 @@ class LayerState:
         return variable
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self.__dict__.get("_locked") and isinstance(value, (Variable, LayerState)):
-            if name not in self._untracked and self.__dict__.get(name) is not value:
-                self._refuse_new_state(f"attribute '{name}'")
+        if (
+            self.__dict__.get("_locked")
+            and isinstance(value, (Variable, LayerState))
+            and name not in self._untracked
+            and self.__dict__.get(name) is not value
+        ):
+            self._refuse_new_state(f"attribute '{name}'")
         super().__setattr__(name, value)
 
     def _refuse_new_state(self, what: str) -> None:

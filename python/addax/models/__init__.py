@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from addax.models.cloning import clone_model
+from addax.models.function import Function as Function
 from addax.models.functional import Functional as Functional
 from addax.models.model import Model, model_from_json
 from addax.models.sequential import Sequential

@@ -15,6 +15,7 @@ from addax.layers.layer import Layer
 from addax.layers.tracking import Tracked
 from addax.models.graph import Graph, copy_between, is_input_tensor
 from addax.models.model import Model
+from addax.ops.call_errors import describe_argument
 
 
 class Functional(Model):
@@ -204,7 +205,7 @@ class Functional(Model):
                     f"`layer({{{', '.join(f'{key!r}: ...' for key in struct)}}})`."
                 )
             self._require(inputs, list(struct))
-            inputs = {key: inputs[key] if key in inputs else None for key in struct}
+            inputs = {key: inputs.get(key) for key in struct}
         elif isinstance(inputs, dict) and not _holds_dict(struct):
             self._require(inputs, self.input_names)
             return [inputs.get(name) for name in self.input_names]
@@ -212,7 +213,7 @@ class Functional(Model):
         if len(values) != len(self.inputs):
             raise ValueError(
                 f'Layer "{self.name}" expects {len(self.inputs)} input(s), but it received '
-                f"{len(values)} input tensors. Inputs received: {inputs}"
+                f"{len(values)} input tensors. Inputs received: {describe_argument(inputs)}"
             )
         return values
 

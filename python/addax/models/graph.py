@@ -124,7 +124,7 @@ def is_input_tensor(x: KerasTensor) -> bool:
 
 
 def _walk(inputs: list, outputs: list) -> tuple[list[Node], dict[int, int]]:
-    """All nodes behind the outputs, each after its parents, and the order operations were met in."""
+    """All nodes behind the outputs, parents first, and the order operations were met in."""
     stops = {id(x) for x in inputs}
     finished: list[Node] = []
     order: dict[int, int] = {}

@@ -75,6 +75,7 @@ class Sequential(Model):
         if isinstance(layer, InputLayer) and self._sequence:
             self._refuse_second_input(layer)
         before, was_built = list(self._sequence), self.built
+        self._forget_programs()
         shape = layer._declared_input_shape
         if not self._sequence and shape is not None and not isinstance(layer, InputLayer):
             dtype = getattr(layer, "_declared_input_dtype", None) or layer.compute_dtype
@@ -113,6 +114,7 @@ class Sequential(Model):
         layer = self._sequence.pop()
         del self._tensors[len(self._sequence) :]
         self._functional_model = None
+        self._forget_programs()
         self.built = bool(self.layers) and bool(self._tensors)
         return layer
 

@@ -57,7 +57,8 @@ def same_type(error: Exception, message: str) -> Exception:
 
 def _with_argument_info(operation, error: Exception, args: tuple, kwargs: dict) -> Exception:
     name = f"{operation.__class__.__name__}.call()"
-    text = str(error).strip()
+    # str(KeyError("x")) is "'x'".
+    text = str(error.args[0] if len(error.args) == 1 else error).strip()
     shown = f"\x1b[1m{text}\x1b[0m" if text else error.__class__.__name__
     lines = [f"Exception encountered when calling {name}.", "", shown, ""]
     arguments = _bound_arguments(operation, args, kwargs)

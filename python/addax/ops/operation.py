@@ -26,7 +26,7 @@ class Operation:
 
     def __new__(cls, *args, **kwargs):
         instance = super().__new__(cls)
-        if getattr(cls.get_config, "_is_default", False):
+        if _has_default_config(cls):
             # get_config() answers with them for classes that do not override it.
             instance.__dict__["_init_arguments"] = (args, kwargs)
         return instance
@@ -72,7 +72,8 @@ class Operation:
                 f"(of type {self.__class__.__name__}). Either the "
                 f"`{self.__class__.__name__}.call()` method is incorrect, or you need to "
                 f"implement the `{self.__class__.__name__}.compute_output_spec() / "
-                f"compute_output_shape()` method. Error encountered:\n\n{error}"
+                "compute_output_shape()` method. Error encountered:\n\n"
+                f"{error.args[0] if len(error.args) == 1 else error}"
             )
             raise same_type(error, message) from error
 
@@ -86,7 +87,7 @@ class Operation:
             NotImplementedError: If they are not.
         """
         config: dict[str, Any] = {"name": self.name}
-        if not self._uses_default_get_config():
+        if not _has_default_config(type(self)):
             return config
         arguments = self._constructor_arguments()
         arguments.pop("name", None)
@@ -118,8 +119,14 @@ class Operation:
             from addax import dtype_policies
 
             config["dtype"] = dtype_policies.deserialize(config["dtype"])
+        # A constructor that takes no name, dtype or trainable flag need not be made to.
+        left_out = _not_accepted(cls, config) if _has_default_config(cls) else {}
         try:
-            return cls(**config)
+            instance = cls(**{k: v for k, v in config.items() if k not in left_out})
+            for key in ("name", "trainable"):
+                if key in left_out:
+                    setattr(instance, key, left_out[key])
+            return instance
         except TypeError as error:
             raise TypeError(
                 f"Error when deserializing class '{cls.__name__}' using config={config}.\n\n"
@@ -157,9 +164,6 @@ class Operation:
             )
         values = getattr(self._inbound_nodes[node_index], attribute)
         return values[0] if len(values) == 1 else list(values)
-
-    def _uses_default_get_config(self) -> bool:
-        return getattr(self.__class__.get_config, "_is_default", False)
 
     def _constructor_arguments(self) -> dict[str, Any]:
         """The arguments given to `__init__`, by name."""
@@ -224,6 +228,19 @@ def _without_history(x):
     if isinstance(x, KerasTensor) and getattr(x, "_keras_history", None) is not None:
         return KerasTensor(x.shape, dtype=x.dtype)
     return x
+
+
+def _has_default_config(cls: type) -> bool:
+    return getattr(cls.get_config, "_is_default", False)
+
+
+def _not_accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
+    """Those of the arguments common to all layers that the constructor does not take."""
+    parameters = inspect.signature(cls.__init__).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return {}
+    common = ("name", "dtype", "trainable")
+    return {k: config[k] for k in common if k in config and k not in parameters}
 
 
 def _is_plain(value) -> bool:
