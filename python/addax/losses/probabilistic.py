@@ -17,10 +17,11 @@ from addax.losses.regression import matched
 from addax.losses.wrapper import NamedLoss
 
 
-def logits_of(y_pred, from_logits: bool, activation: str, loss: str):
+def logits_of(y_pred, from_logits: bool, activation: str, loss: str, axis=-1):
     """Returns `(y_pred, from_logits)`, or the logits behind y_pred and True."""
     logits = getattr(y_pred, "_keras_logits", None)
-    if logits is None or getattr(y_pred, "_keras_logits_of", activation) != activation:
+    made_by = getattr(y_pred, "_keras_logits_of", None)
+    if logits is None or made_by != activation or axis not in (-1, len(y_pred.shape) - 1):
         return y_pred, from_logits
     if from_logits:
         warnings.warn(
@@ -89,7 +90,9 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     _warn_if_single_class(y_pred, "categorical_crossentropy")
     y_true = ops.cast(y_true, y_pred.dtype)
     y_true = _smoothed(y_true, label_smoothing, y_true.shape[-1])
-    y_pred, from_logits = logits_of(y_pred, from_logits, "softmax", "categorical_crossentropy")
+    y_pred, from_logits = logits_of(
+        y_pred, from_logits, "softmax", "categorical_crossentropy", axis
+    )
     return ops.categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
 
 
@@ -109,7 +112,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     if len(y_true.shape) == len(y_pred.shape) and y_true.shape[axis] == 1:
         y_true = ops.squeeze(y_true, axis=axis)
     y_pred, from_logits = logits_of(
-        y_pred, from_logits, "softmax", "sparse_categorical_crossentropy"
+        y_pred, from_logits, "softmax", "sparse_categorical_crossentropy", axis
     )
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(

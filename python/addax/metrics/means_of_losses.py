@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from addax import ops
-from addax.losses import hinge as hinges
 from addax.losses import probabilistic, regression
+from addax.losses.hinge import categorical_hinge, hinge, squared_hinge
 from addax.metrics.reduction import Mean, NamedMeanMetric
 
 
@@ -85,21 +85,21 @@ class Hinge(_MeanLoss):
     """Running mean of `losses.hinge`."""
 
     def __init__(self, name="hinge", dtype=None):
-        super().__init__(hinges.hinge, name=name, dtype=dtype)
+        super().__init__(hinge, name=name, dtype=dtype)
 
 
 class SquaredHinge(_MeanLoss):
     """Running mean of `losses.squared_hinge`."""
 
     def __init__(self, name="squared_hinge", dtype=None):
-        super().__init__(hinges.squared_hinge, name=name, dtype=dtype)
+        super().__init__(squared_hinge, name=name, dtype=dtype)
 
 
 class CategoricalHinge(_MeanLoss):
     """Running mean of `losses.categorical_hinge`."""
 
     def __init__(self, name="categorical_hinge", dtype=None):
-        super().__init__(hinges.categorical_hinge, name=name, dtype=dtype)
+        super().__init__(categorical_hinge, name=name, dtype=dtype)
 
 
 class KLDivergence(_MeanLoss):

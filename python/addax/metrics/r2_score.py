@@ -90,7 +90,8 @@ class R2Score(Metric):
         self.total_mse.assign_add(ops.sum(ops.square(y_true - y_pred) * weights, axis=0))
         self.count.assign_add(ops.sum(weights, axis=0))
         # Keras counts elements here, not samples.
-        self.num_samples.assign_add(ops.cast(ops.size(y_true), self.dtype))
+        elements = ops.shape(y_true)[0] * y_true.shape[1]
+        self.num_samples.assign_add(ops.cast(elements, self.dtype))
 
     def result(self):
         total_sum = ops.convert_to_tensor(self.sum)

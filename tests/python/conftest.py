@@ -1,0 +1,6 @@
+"""Makes the readers of golden values importable by all tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
