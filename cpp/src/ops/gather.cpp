@@ -8,7 +8,8 @@
 namespace addax::ops {
 namespace {
 
-// ---- gather(x, indices): x's axis is replaced by the axes of the indices
+// ---- gather(x, indices): x's axis is replaced by the axes of the indices. With the attribute `nonnegative` an index
+// below zero is out of range: an embedding's id -1 is a mistake, not the last row.
 
 Specs infer_gather(const Infer& in) {
   in.require_indices(1);
@@ -25,8 +26,9 @@ void run_gather(const Run& r) {
   const int axis = r.attributes().axis("axis");
   const AxisView v = along(r.input(0).shape, axis);
   const std::int64_t row_bytes = v.inner * size_of(r.input(0).dtype);
+  const bool from_end = !r.attributes().flag("nonnegative");
   visit_indices(r, 1, [&](const auto* indices, std::int64_t count) {
-    require_in_range(r, indices, count, v.size, axis);
+    require_in_range(r, indices, count, v.size, axis, from_end);
     kernels::gather(r.input(0).data, indices, r.output(0).data, v.outer, v.size, count, row_bytes);
   });
 }
@@ -129,7 +131,8 @@ std::span<const Operation> gather_family() {
       {.name = "gather",
        .min_inputs = 2,
        .max_inputs = 2,
-       .attributes = {{"axis", AttributeKind::integer, Attribute(std::int64_t{0})}},
+       .attributes = {{"axis", AttributeKind::integer, Attribute(std::int64_t{0})},
+                      {"nonnegative", AttributeKind::flag, Attribute(false)}},
        .infer = infer_gather,
        .run = run_gather,
        .gradient = gather_gradient},

@@ -19,10 +19,11 @@ void visit_indices(const Run& r, int i, const F& f) {
   }
 }
 
-// IndexError that names the first index outside [-size, size).
+// IndexError that names the first index outside [-size, size), or [0, size) if none counts from the end.
 template <class Index>
-void require_in_range(const Run& r, const Index* indices, std::int64_t count, std::int64_t size, int axis) {
-  const std::int64_t bad = kernels::first_out_of_range(indices, count, -size, size);
+void require_in_range(const Run& r, const Index* indices, std::int64_t count, std::int64_t size, int axis,
+                      bool from_end = true) {
+  const std::int64_t bad = kernels::first_out_of_range(indices, count, from_end ? -size : 0, size);
   if (bad < 0) return;
   fail(ErrorKind::index, r.operation().name, ": index ", indices[bad], " (number ", bad, " of ", count,
        ") is out of range for axis ", axis, " of size ", size);

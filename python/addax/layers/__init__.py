@@ -13,7 +13,7 @@ _MODULES = {
     "activations.activation": "Activation",
     "activations.advanced": "ELU LeakyReLU PReLU ReLU Softmax",
     "attention.attention": "AdditiveAttention Attention",
-    "attention.grouped_query_attention": "GroupQueryAttention=GroupedQueryAttention",
+    "attention.grouped_query_attention": "GroupQueryAttention",
     "attention.multi_head_attention": "MultiHeadAttention",
     "convolutional.conv": (
         "Conv1D Conv2D Conv3D Convolution1D=Conv1D Convolution2D=Conv2D Convolution3D=Conv3D"

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import Any
 
 from addax import ops
-from addax.backend import KerasTensor
+from addax.backend import KerasTensor, auto_name
 from addax.layers.activations.advanced import Softmax
 from addax.layers.arguments import fraction, refuse_options, strictly_positive
 from addax.layers.attention.masks import heads_mask
@@ -16,7 +16,7 @@ from addax.layers.regularization.dropout import Dropout
 from addax.layers.weight_options import set_weight_options, weight_options_config
 
 
-class GroupedQueryAttention(Layer):
+class GroupQueryAttention(Layer):
     """Multi-head attention with fewer keys and values than queries (Ainslie et al., 2023).
 
     Args:
@@ -64,6 +64,8 @@ class GroupedQueryAttention(Layer):
         if num_query_heads % num_key_value_heads:
             raise ValueError("`num_query_heads` must be divisible by `num_key_value_heads`.")
         dropout = fraction(dropout, "dropout")
+        # The class has two names in Keras; automatic layer names come from the other one.
+        kwargs["name"] = kwargs.get("name") or auto_name("grouped_query_attention")
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.supports_masking = True
         self.head_dim = head_dim

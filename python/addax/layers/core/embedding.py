@@ -13,6 +13,7 @@ from addax.layers.weight_options import (
     set_weight_options,
     weight_options_config,
 )
+from addax.ops.door import core
 
 
 class Embedding(Layer):
@@ -82,8 +83,11 @@ class Embedding(Layer):
         self.built = True
 
     def call(self, inputs):
-        ids = inputs if "int" in inputs.dtype else ops.cast(inputs, "int32")
-        return ops.cast(ops.take(self.embeddings, ids, axis=0), self.compute_dtype)
+        ids = inputs if inputs.dtype in ("int32", "int64") else ops.cast(inputs, "int32")
+        # Not ops.take, where negative numbers count from the end: here they are mistakes.
+        table = ops.convert_to_tensor(self.embeddings)
+        rows = core("gather")(table, ids, axis=0, nonnegative=True)
+        return ops.cast(rows, self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         return ops.not_equal(inputs, 0) if self.mask_zero else None
