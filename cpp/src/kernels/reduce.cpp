@@ -203,13 +203,15 @@ void short_rows(const T* x, int64_t rows, int64_t n, typename Op::A* results) {
       return;
     }
   }
-  for (; row + 8 <= rows; row += 8, x += 8 * n) {
-    A a[8];
-    for (A& v : a) v = Op::start();
-    for (int64_t i = 0; i < n; ++i) {
-      for (int k = 0; k < 8; ++k) a[k] = Op::take(a[k], x[k * n + i]);
+  if constexpr (std::is_floating_point_v<T>) {
+    for (; row + 8 <= rows; row += 8, x += 8 * n) {
+      A a[8];
+      for (A& v : a) v = Op::start();
+      for (int64_t i = 0; i < n; ++i) {
+        for (int k = 0; k < 8; ++k) a[k] = Op::take(a[k], x[k * n + i]);
+      }
+      for (int k = 0; k < 8; ++k) results[row + k] = a[k];
     }
-    for (int k = 0; k < 8; ++k) results[row + k] = a[k];
   }
   for (; row < rows; ++row, x += n) {
     A a = Op::start();
