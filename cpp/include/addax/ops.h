@@ -86,6 +86,7 @@ Value min(const Value& x, const Axes& axes, KeepDims keep = KeepDims::no);
 Value prod(const Value& x, const Axes& axes, KeepDims keep = KeepDims::no);
 Axes all_axes(const Value& x);
 Value cumsum(const Value& x, int axis, bool reverse = false, bool exclusive = false);
+Value cumprod(const Value& x, int axis, bool reverse = false, bool exclusive = false);
 Value softmax(const Value& x, int axis);
 Value log_softmax(const Value& x, int axis);
 

@@ -89,6 +89,9 @@ Axes all_axes(const Value& x) {
 Value cumsum(const Value& x, int axis, bool reverse, bool exclusive) {
   return one("cumsum", {x}, {{"axis", std::int64_t{axis}}, {"reverse", reverse}, {"exclusive", exclusive}});
 }
+Value cumprod(const Value& x, int axis, bool reverse, bool exclusive) {
+  return one("cumprod", {x}, {{"axis", std::int64_t{axis}}, {"reverse", reverse}, {"exclusive", exclusive}});
+}
 Value softmax(const Value& x, int axis) { return one("softmax", {x}, {{"axis", std::int64_t{axis}}}); }
 Value log_softmax(const Value& x, int axis) { return one("log_softmax", {x}, {{"axis", std::int64_t{axis}}}); }
 
