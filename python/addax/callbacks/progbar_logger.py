@@ -35,9 +35,9 @@ class ProgbarLogger(Callback):
 
     def due(self) -> bool:
         """Whether a redraw would show; else the batch's results need not be computed."""
-        if self._inside_validation or self.verbose != 1:
+        if self._inside_validation or not self.verbose or self._progbar is None:
             return False
-        return self._progbar is None or self._progbar.due()
+        return self._progbar.due()
 
     def count(self, batch: int) -> None:
         """Notes that a batch is done without drawing."""
@@ -96,7 +96,7 @@ class ProgbarLogger(Callback):
 
     def _update(self, batch: int, logs: dict | None) -> None:
         self._seen = batch + 1
-        if self.verbose == 1 and self._progbar is not None:
+        if self.verbose and self._progbar is not None:
             self._progbar.update(self._seen, list((logs or {}).items()), finalize=False)
 
     def _finish(self, logs: dict | None) -> None:

@@ -82,6 +82,8 @@ class Progbar:
         """
         if self._after_first_step is None:
             return True
+        if self.verbose != 1:
+            return False
         interval = self.interval if self._redraws else _INTERVAL_WHEN_NOT_REDRAWN
         return time.perf_counter() - self._last_update >= interval
 
@@ -106,11 +108,10 @@ class Progbar:
             self._take(name, value, current, finalize)
         self._seen_so_far = current
         now = time.perf_counter()
-        if self._after_first_step is None and current > 0:
-            self._after_first_step = now
-            first = True
-        else:
-            first = False
+        first = self._after_first_step is None
+        if first:
+            # A bar that is only told of the end knows nothing of a first step.
+            self._after_first_step = self._start if current > 1 else now
         if self.verbose == 1 and (finalize or self._is_time(now, first)):
             self._draw(current, now, finalize)
         elif self.verbose == 2 and finalize:
@@ -187,8 +188,9 @@ class Progbar:
         """Mean time of a step without the first one, which also compiles."""
         if current <= 0:
             return 0.0
-        if current > 1 and self._after_first_step is not None:
-            return (now - self._after_first_step) / (current - 1)
+        after_first = self._after_first_step
+        if current > 1 and after_first is not None and after_first > self._start:
+            return (now - after_first) / (current - 1)
         return (now - self._start) / current
 
     def _styled(self, text: str, code: str) -> str:
