@@ -84,7 +84,7 @@ def _straight(name: str, core_name: str, dtypes: frozenset[str], reflected: bool
 def _matmul(self: Any, other: Any) -> Any:
     if type(other) is Tensor and self.ndim >= 2 and other.ndim >= 2:
         dtype = self.dtype
-        if dtype == other.dtype and dtype in _FLOATS:
+        if dtype == other.dtype and dtype in ("float32", "float64"):
             return _core_matmul(self, other, transpose_a=False, transpose_b=False)
     return _general_matmul(self, other)
 

@@ -31,6 +31,7 @@ from addax.ops.shaping import (
     broadcast_to,
     ravel,
     reshape,
+    stack,
     transpose,
 )
 
@@ -224,24 +225,20 @@ def _from_end(x: Any, size: Any) -> Any:
 def _index_with_tensors(x: Any, index_keys: list[tuple[int, Any]]) -> Any:
     if len(index_keys) == 1:
         axis, indices = index_keys[0]
-        return _gather(x, _from_front(indices, x.dims[axis]), axis=axis)
-    # Several: they are broadcast together; the indexed axes come first and become one, which is gathered from.
+        return _gather(x, _integers(indices, "get_item"), axis=axis)
+    # Several: they are broadcast together and name elements of the indexed axes, which come first.
     axes = [axis for axis, _ in index_keys]
-    sizes = [x.dims[axis] for axis in axes]
     rest = [i for i in range(x.ndim) if i not in axes]
-    flat = broadcast_arrays(*(_from_front(key, size) for (_, key), size in zip(index_keys, sizes)))
-    place = flat[0]
-    for indices, size in zip(flat[1:], sizes[1:]):
-        place = place * dimension(size, place.dtype) + cast(indices, place.dtype)
-    joined = reshape(transpose(x, axes + rest), [product(sizes)] + [x.dims[i] for i in rest])
-    result = _gather(joined, place, axis=0)
-    # Neighbouring index tensors put their axes where they stand, others put them first (NumPy's rule).
-    neighbours = axes == list(range(axes[0], axes[0] + len(axes)))
-    if neighbours and axes[0] > 0:
-        order = list(range(place.ndim, place.ndim + axes[0]))
-        order += list(range(place.ndim)) + list(range(place.ndim + axes[0], result.ndim))
-        result = transpose(result, order)
-    return result
+    keys = broadcast_arrays(*(_integers(key, "get_item") for _, key in index_keys))
+    places = stack(keys, -1)
+    result = core("gather_nd")(transpose(x, axes + rest), places)
+    # Neighbouring index tensors put their axes where they stand, others put them first (NumPy).
+    before = axes[0]
+    if axes != list(range(before, before + len(axes))) or before == 0:
+        return result
+    rank = places.ndim - 1
+    order = list(range(rank, rank + before)) + list(range(rank))
+    return transpose(result, order + list(range(rank + before, result.ndim)))
 
 
 def _from_front(indices: Any, size: Any) -> Any:
@@ -264,7 +261,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis(axis, x.ndim)
-    return _gather(x, _from_front(indices, x.dims[axis]), axis=axis)
+    return _gather(x, indices, axis=axis)
 
 
 def _integers(indices: Any, name: str) -> Any:
@@ -290,14 +287,12 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
         [1 if i == axis else size for i, size in enumerate(x.dims)],
         [1 if i == axis else size for i, size in enumerate(indices.dims)],
     )
-    length = x.dims[axis]
 
     def spread(tensor: Any) -> Any:
-        return broadcast_to(
-            tensor, [tensor.dims[i] if i == axis else size for i, size in enumerate(rest)]
-        )
+        own = tensor.dims[axis]
+        return broadcast_to(tensor, [own if i == axis else size for i, size in enumerate(rest)])
 
-    return core("take_along_axis")(spread(x), _from_front(spread(indices), length), axis=axis)
+    return core("take_along_axis")(spread(x), spread(indices), axis=axis)
 
 
 # Slices and scatters
@@ -391,57 +386,47 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
     number = "int32" if x.dtype == "bool" else x.dtype
     if reduction == "add":
         return x + core("scatter_nd")(indices, updates, shape=list(x.dims))
-    flat, place, block = _flat_places(x, indices)
-    updates = reshape(updates, [place.dims[0], *block])
+    place, sizes, block = _flat_places(x, indices)
+    count = place.dims[0]
+    updates = reshape(updates, [count, *block])
+    ones = core("full")(shape=[count], value=1, dtype="int32")
+    rows = reshape(indices, [count, len(sizes)])
+    met = core("scatter_nd")(rows, ones, shape=sizes) > 0
+    met = reshape(met, sizes + [1] * len(block))
     if reduction is None:
-        result = _replace(flat, place, updates, number)
-    else:
-        from addax.ops.segments import segment
+        wins = reshape(_last_of_each(place, product(sizes)), [count] + [1] * len(block))
+        kept = core("where")(wins, cast(updates, number), scalar(0, number))
+        written = core("scatter_nd")(rows, kept, shape=list(x.dims))
+        return cast(core("where")(met, written, cast(x, number)), x.dtype)
+    from addax.ops.segments import segment
 
-        rows = flat.dims[0]
-        kind = {"mul": "prod", "min": "min", "max": "max"}[reduction]
-        combined = segment(kind, updates, place, rows)
-        met = _hit(place, rows, flat.ndim)
-        both = {"mul": "multiply", "min": "minimum", "max": "maximum"}[reduction]
-        result = core("where")(met, core(both)(flat, combined), flat)
-    return reshape(result, list(x.dims))
+    kind = {"mul": "prod", "min": "min", "max": "max"}[reduction]
+    combined = reshape(segment(kind, updates, place, product(sizes)), list(x.dims))
+    both = {"mul": "multiply", "min": "minimum", "max": "maximum"}[reduction]
+    return core("where")(met, core(both)(x, combined), x)
 
 
-def _flat_places(x: Any, indices: Any) -> tuple[Any, Any, list]:
-    """`x` with its indexed axes joined, the flat place of each index row, the shape of one block."""
+def _flat_places(x: Any, indices: Any) -> tuple[Any, list, list]:
+    """The flat place of each index row, the sizes of the indexed axes, the shape of one block."""
     depth = known_size(indices.dims[-1])
     if depth is None:
         raise ValueError(f"The last axis of `indices` must be known. Received: {indices.shape}")
     sizes = list(x.dims[:depth])
-    block = list(x.dims[depth:])
     columns = reshape(indices, [product(indices.dims[:-1]), depth])
     place: Any = None
     for axis in range(depth):
         column = _from_front(get_item(columns, (builtins.slice(None), axis)), sizes[axis])
         place = column if place is None else place * dimension(sizes[axis], column.dtype) + column
-    return reshape(x, [product(sizes), *block]), place, block
+    return place, sizes, list(x.dims[depth:])
 
 
-def _hit(place: Any, rows: Any, rank: int) -> Any:
-    """Which rows are named by a place."""
-    ones = broadcast_to(scalar(1, "int32"), place.dims)
-    counts = core("scatter_add")(place, ones, axis=0, size=rows)
-    return reshape(counts, [rows] + [1] * (rank - 1)) > 0
-
-
-def _replace(flat: Any, place: Any, updates: Any, number: str) -> Any:
-    """Rows replaced; of several updates of one row the last one stays."""
-    rows = flat.dims[0]
-    order = core("iota")(shape=[place.dims[0]], axis=0, dtype="int32") + 1
+def _last_of_each(place: Any, count: Any) -> Any:
+    """Whether a row is the last one that names its place: of several updates that one stays."""
     from addax.ops.segments import segment
 
-    last = segment("max", order, place, rows)
-    wins = core("equal")(_gather(last, place, axis=0), order)
-    wins = reshape(wins, [place.dims[0]] + [1] * (flat.ndim - 1))
-    kept = core("where")(wins, cast(updates, number), scalar(0, number))
-    written = core("scatter_add")(place, kept, axis=0, size=rows)
-    result = core("where")(_hit(place, rows, flat.ndim), written, cast(flat, number))
-    return cast(result, flat.dtype)
+    order = core("iota")(shape=[place.dims[0]], axis=0, dtype="int32")
+    last = segment("max", order, place, count)
+    return core("equal")(_gather(last, place, axis=0), order)
 
 
 # Values decide the shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from addax.backend.tensor import promote_tensors
+from addax.backend.tensor import cast, promote_tensors
 from addax.ops.door import core, known_size, normalize_axis, number_tensor, op, product, two
 from addax.ops.shaping import broadcast_dims, broadcast_to, expand_dims, reshape, squeeze, transpose
 
@@ -12,7 +12,14 @@ _matmul = core("matmul")
 
 
 def _product(x1: Any, x2: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
-    return _matmul(x1, x2, transpose_a=transpose_a, transpose_b=transpose_b)
+    """The core's matrix product. It is for float32 and float64: integers go through float64 (exact
+    below 2⁵³), narrower floats through float32."""
+    dtype = x1.dtype
+    if dtype in ("float32", "float64"):
+        return _matmul(x1, x2, transpose_a=transpose_a, transpose_b=transpose_b)
+    wide = "float32" if dtype in ("float16", "bfloat16") else "float64"
+    x1, x2 = cast(x1, wide), cast(x2, wide)
+    return cast(_matmul(x1, x2, transpose_a=transpose_a, transpose_b=transpose_b), dtype)
 
 
 def _two_numbers(x1: Any, x2: Any) -> tuple[Any, Any]:

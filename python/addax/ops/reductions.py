@@ -243,9 +243,7 @@ def corrcoef(x: Any) -> Any:
     x = at_least(x, 2)
     centred = x - mean(x, axis=1, keepdims=True)
     covariance = matmul(centred, transpose(centred))
-    from addax.ops.creation import diagonal
-
-    scale = core("sqrt")(diagonal(covariance))
+    scale = core("sqrt")(sum(core("square")(centred), axis=1))
     result = covariance / expand_dims(scale, 0) / expand_dims(scale, 1)
     result = clip(result, -1.0, 1.0)
     return result[0, 0] if flat else result
