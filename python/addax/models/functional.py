@@ -10,7 +10,7 @@ from addax.backend.keras_tensor import KerasTensor, is_keras_tensor
 from addax.backend.masking import get_keras_mask, set_keras_mask
 from addax.backend.tensor import Tensor, cast, convert_to_tensor, is_tensor
 from addax.layers.call_context import training_scope
-from addax.layers.input_spec import InputSpec
+from addax.layers.input_spec import InputSpec, assert_input_compatibility
 from addax.layers.layer import Layer
 from addax.layers.tracking import Tracked
 from addax.models.graph import Graph, copy_between, is_input_tensor
@@ -180,13 +180,17 @@ class Functional(Model):
 
     def _convert_argument(self, x, positional: bool = False):
         """Arrays and lists of numbers as tensors; the graph's inputs decide dtypes."""
-        if positional and isinstance(x, (list, tuple)):
-            leaves = tree.flatten(x)
-            if leaves and all(isinstance(leaf, (int, float)) for leaf in leaves):
-                return convert_to_tensor(x)
-        if tree.is_nested(x):
-            return tree.map_structure(_as_tensor, x)
-        return _as_tensor(x)
+        if positional and isinstance(x, dict):
+            struct = self._inputs_struct
+            known = struct if isinstance(struct, dict) else self.input_names
+            if isinstance(struct, dict) or not _holds_dict(struct):
+                x = {key: value for key, value in x.items() if key in known}
+        return as_tensors(x, positional)
+
+    def _check_input_spec(self, arguments: dict[str, Any]) -> None:
+        if arguments:
+            values = self._select(next(iter(arguments.values())))
+            assert_input_compatibility(self.input_spec, values, self)
 
     def _standardize(self, inputs) -> list:
         """The inputs in a flat list, as tensors of the declared dtypes and ranks."""
@@ -297,6 +301,17 @@ def _holds_dict(struct) -> bool:
     if isinstance(struct, dict):
         return True
     return isinstance(struct, (list, tuple)) and any(_holds_dict(x) for x in struct)
+
+
+def as_tensors(x, positional: bool):
+    """Arrays in a nest as tensors of their own dtypes; a list of numbers as one tensor."""
+    if positional and isinstance(x, (list, tuple)):
+        leaves = tree.flatten(x)
+        if leaves and all(isinstance(leaf, (int, float)) for leaf in leaves):
+            return convert_to_tensor(x)
+    if tree.is_nested(x):
+        return tree.map_structure(_as_tensor, x)
+    return _as_tensor(x)
 
 
 def _as_tensor(x):

@@ -84,8 +84,12 @@ def _node_config(node, operation, places: dict[int, int]) -> dict[str, Any]:
             },
         }
 
-    args = [_map_nested(plain, x) for x in node.arguments.args]
-    kwargs = {key: _map_nested(plain, x) for key, x in node.arguments.kwargs.items()}
+    from addax.layers.layer import Layer
+
+    # Functions tell tuples from lists (x[:, 1] from x[[0, 1]]), layers do not.
+    tuples = not isinstance(operation, Layer)
+    args = [_map_nested(plain, x, tuples) for x in node.arguments.args]
+    kwargs = {key: _map_nested(plain, x, tuples) for key, x in node.arguments.kwargs.items()}
     if kwargs.get("training") is False:
         # Keras writes `false` for every layer that has the argument, whether it was given or not,
         # so `false` is read as "not given". 0 is how a given False is told from it.
@@ -93,11 +97,14 @@ def _node_config(node, operation, places: dict[int, int]) -> dict[str, Any]:
     return {"args": args, "kwargs": kwargs}
 
 
-def _map_nested(function, x):
+def _map_nested(function, x, tuples: bool):
     if isinstance(x, (list, tuple)):
-        return [_map_nested(function, item) for item in x]
+        items = [_map_nested(function, item, tuples) for item in x]
+        if tuples and isinstance(x, tuple):
+            return {"class_name": "__tuple__", "config": {"value": items}}
+        return items
     if isinstance(x, dict):
-        return {key: _map_nested(function, item) for key, item in x.items()}
+        return {key: _map_nested(function, item, tuples) for key, item in x.items()}
     return function(x)
 
 
@@ -227,6 +234,8 @@ class _Builder:
         if isinstance(x, dict):
             if x.get("class_name") == "__keras_tensor__":
                 return self._tensor(*_triple(x["config"].get("keras_history")))
+            if x.get("class_name") == "__tuple__":
+                return tuple(self._value(x["config"]["value"], depth + 1))
             if "class_name" not in x:
                 return {key: self._value(item, depth + 1) for key, item in x.items()}
             return deserialize_keras_object(x)
@@ -293,13 +302,11 @@ class _Builder:
 
         def tensor(reference):
             name, call, output = _triple(reference)
-            if self.old_style:
-                call -= self._own_calls(name)
-            elif isinstance(self.layers.get(name), Functional) and call > 0:
-                call -= 1
-            # TensorFlow.js and Keras differ in what they count; a single call is never in doubt.
-            if len(self.calls.get(name, ())) == 1:
-                call = 0
+            own = self._own_calls(name)
+            if own and call in (0, 1) and len(self.calls[name]) == 1:
+                call = 0  # files differ in what they count, but here there is no doubt
+            elif self.old_style or isinstance(self.layers.get(name), Functional):
+                call -= own
             return self._tensor(name, call, output)
 
         def visit(x, depth=0):

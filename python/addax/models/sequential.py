@@ -11,7 +11,7 @@ from addax.backend.names import name_scope
 from addax.layers.core.input_layer import InputLayer
 from addax.layers.input_spec import InputSpec
 from addax.layers.layer import Layer, is_shape
-from addax.models.functional import Functional
+from addax.models.functional import Functional, as_tensors
 from addax.models.model import Model
 
 
@@ -329,7 +329,7 @@ class Sequential(Model):
         return input_shape
 
     def _convert_argument(self, x, positional: bool = False):
-        return Functional._convert_argument(self, x, positional)  # type: ignore[arg-type]
+        return as_tensors(x, positional)
 
     # Configuration
 

@@ -1,9 +1,8 @@
 """Input, InputLayer and InputSpec."""
 
+import addax as keras
 import numpy as np
 import pytest
-
-import addax as keras
 from addax import layers
 from addax.backend import names
 from addax.layers.input_spec import assert_input_compatibility

@@ -3,10 +3,9 @@
 import gc
 import warnings
 
+import addax as keras
 import numpy as np
 import pytest
-
-import addax as keras
 from addax import layers, ops
 from addax.backend import names
 
@@ -60,7 +59,7 @@ def test_a_name_with_a_slash_is_refused():
 
 
 def test_unknown_arguments_are_named():
-    with pytest.raises(ValueError, match="Unrecognized keyword arguments passed to Scale: {'foo'"):
+    with pytest.raises(ValueError, match=r"Unrecognized keyword arguments passed to Scale: {'foo'"):
         Scale(foo=3)
 
 
@@ -479,7 +478,7 @@ def test_errors_are_bare_without_traceback_filtering():
 
     keras.config.disable_traceback_filtering()
     try:
-        with pytest.raises(ValueError, match="^hey$"):
+        with pytest.raises(ValueError, match=r"^hey$"):
             Fails()(ones(1))
     finally:
         keras.config.enable_traceback_filtering()
