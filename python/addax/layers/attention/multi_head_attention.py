@@ -37,7 +37,7 @@ def projection(layer: Layer, rank: int, inputs: int, sizes: tuple, name: str) ->
     free = "".join(next(letters) for _ in range(rank - inputs))
     summed = "".join(next(letters) for _ in range(inputs))
     made = "".join(next(letters) for _ in sizes)
-    return EinsumDense(
+    dense = EinsumDense(
         f"{free}{summed},{summed}{made}->{free}{made}",
         output_shape=(None,) * (rank - inputs - 1) + sizes,
         bias_axes=made if layer.use_bias else None,
@@ -51,6 +51,8 @@ def projection(layer: Layer, rank: int, inputs: int, sizes: tuple, name: str) ->
         dtype=layer.dtype_policy,
         name=name,
     )
+    dense.supports_masking = True  # The axes that a mask has stay as they are.
+    return dense
 
 
 def _fresh(initializer):

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from addax.backend import KerasTensor
+from addax.backend import compute_output_spec as trace
 from addax.layers.layer import Layer
 from addax.saving.serialization import deserialize_keras_object, serialize_keras_object
 
@@ -69,9 +71,7 @@ class Lambda(Layer):
 
     def compute_output_spec(self, inputs, mask=None, training=None):
         if self._output_shape is None:
-            return super().compute_output_spec(inputs, mask=mask, training=training)
-        from addax.backend import KerasTensor
-
+            return trace(self.call, inputs, mask=mask, training=training)
         return KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):

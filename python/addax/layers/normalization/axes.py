@@ -44,5 +44,5 @@ def known_sizes(input_shape, axes: tuple[int, ...], layer: str) -> tuple[int, ..
 
 
 def wide_dtype(dtype: str) -> str:
-    """The dtype in which statistics are computed: float32 for the half precisions."""
-    return "float32" if dtype in ("float16", "bfloat16") else dtype
+    """The dtype in which statistics are computed: float32, or float64 for float64."""
+    return dtype if dtype == "float64" else "float32"

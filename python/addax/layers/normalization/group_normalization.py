@@ -57,6 +57,8 @@ class GroupNormalization(Layer):
                 f"`groups` must be a positive integer or -1. Received: groups={groups}"
             )
         self.supports_masking = True
+        # The statistics want the inputs' own precision; the result is cast to the compute dtype.
+        self.autocast = False
         self.groups = number
         self.axis = axis
         self.epsilon = epsilon

@@ -75,6 +75,8 @@ class LayerNormalization(Layer):
             gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
         )
         self.supports_masking = True
+        # The statistics want the inputs' own precision; the result is cast to the compute dtype.
+        self.autocast = False
 
     def build(self, input_shape):
         self._axes = normalize_axes(self.axis, len(input_shape), self.name)

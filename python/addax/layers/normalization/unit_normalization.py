@@ -24,9 +24,7 @@ class UnitNormalization(Layer):
             f"Received: axis={axis}",
         )
         self.supports_masking = True
-
-    def build(self, input_shape):
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         axes = tuple(self.axis) if isinstance(self.axis, list) else self.axis

@@ -36,10 +36,7 @@ class Reshape(Layer):
                 f"Received: target_shape={target_shape}."
             )
         self.target_shape = sizes
-
-    def build(self, input_shape):
-        self._resolve(tuple(input_shape[1:]))
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         known = self._resolve(tuple(inputs.shape[1:]))
