@@ -112,7 +112,7 @@ class AUC(_ThresholdedMetric):
         return list(self._thresholds)
 
     def _build(self, shape) -> None:
-        counts_shape = (self.num_thresholds,)
+        counts_shape: tuple[int, ...] = (self.num_thresholds,)
         if self.multi_label:
             if len(shape) != 2:
                 raise ValueError(

@@ -86,7 +86,7 @@ def sparse_categorical_crossentropy(
         ValueError: If the shapes do not fit.
         IndexError: If an index is no class.
     """
-    from addax.ops.shaping import expand_dims, moveaxis, squeeze
+    from addax.ops.shaping import moveaxis, squeeze
 
     output = float_tensor(output)
     target = convert_to_tensor(target)
@@ -112,12 +112,10 @@ def sparse_categorical_crossentropy(
                 f"target.shape={target.shape}, output.shape={output.shape}"
             )
     output = moveaxis(output, place, -1)
-    if from_logits:
-        return core("sparse_softmax_cross_entropy")(output, target)
-    last = output.ndim - 1
-    logs = _log_of_shares(output, last)
-    chosen = core("take_along_axis")(logs, expand_dims(target, -1), axis=last)
-    return core("negative")(squeeze(chosen, -1))
+    if not from_logits:
+        # Logarithms of probabilities are logits, and this operation checks the indices.
+        output = _log_of_shares(output, output.ndim - 1)
+    return core("sparse_softmax_cross_entropy")(output, target)
 
 
 @op

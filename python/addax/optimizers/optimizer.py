@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Callable
@@ -224,8 +225,8 @@ class Optimizer(OptimizerState):
         raise NotImplementedError(f"{self.__class__.__name__} must implement `update_step()`.")
 
     def _accumulate(self, grads, variables) -> None:
-        steps = self.gradient_accumulation_steps
-        is_update = ops.equal((self._iterations + 1) % steps, 0)
+        steps: Any = self.gradient_accumulation_steps
+        is_update = ops.equal(ops.mod(ops.add(self._iterations, 1), steps), 0)
         means = []
         for gradient, variable in zip(grads, variables, strict=True):
             total = self._accumulated_gradients[self._get_variable_index(variable)]
@@ -300,11 +301,11 @@ class Optimizer(OptimizerState):
         for variable in variables:
             if self._use_weight_decay(variable):
                 dtype = variable.dtype
-                part = self._shared_value(
-                    ("decay", dtype),
-                    lambda dtype=dtype: ops.cast(self.learning_rate, dtype) * self.weight_decay,
-                )
+                part = self._shared_value(("decay", dtype), functools.partial(self._decay, dtype))
                 variable.assign_sub(variable * part)
+
+    def _decay(self, dtype: str):
+        return ops.cast(self.learning_rate, dtype) * self.weight_decay
 
     def _update_averages(self) -> None:
         # The first average is the variable itself.

@@ -68,13 +68,11 @@ class OptimizerState:
     def learning_rate(self):
         """The learning rate of the next step: a variable, or what the schedule gives."""
         if isinstance(self._learning_rate, LearningRateSchedule):
-            return self._shared_value("learning_rate", self._scheduled_rate)
+            schedule = self._learning_rate
+            return self._shared_value("learning_rate", lambda: schedule(self._iterations))
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
         return self._shared_value("learning_rate", self._learning_rate)
-
-    def _scheduled_rate(self):
-        return self._learning_rate(self._iterations)
 
     @learning_rate.setter
     def learning_rate(self, learning_rate):

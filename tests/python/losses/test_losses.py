@@ -180,3 +180,10 @@ def test_no_warning_without_a_cause():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         losses.CategoricalCrossentropy()(np.eye(3), np.full((3, 3), 1 / 3))
+
+
+@pytest.mark.parametrize("label", [-1, 3, np.nan])
+def test_labels_that_are_no_class_are_an_error_for_probabilities_too(label):
+    loss = losses.SparseCategoricalCrossentropy()
+    with pytest.raises((ValueError, IndexError)):
+        loss(np.array([label]), np.full((1, 3), 1 / 3, "float32"))
