@@ -27,6 +27,12 @@ void strides_of(const OperandShape& shape, const int64_t* sizes, int rank, int64
   }
 }
 
+// Repeats the first `done` items of `to` until there are n.
+void repeat(char* to, int64_t done, int64_t n, int item) {
+  for (; done < n; done *= 2)
+    std::memcpy(to + done * item, to, static_cast<std::size_t>(std::min(done, n - done) * item));
+}
+
 // Whether dimensions d − 1 (outer) and d of every operand are walked as one.
 bool mergeable(const BroadcastLayout& l, const int64_t outer_stride[], const int64_t inner_stride[],
                int64_t inner_size) {
@@ -147,7 +153,8 @@ TileOperand TileReader::at(int64_t first, int64_t n) {
   if (!l.row(operand_)) {
     expand(row, rows);
   } else if (ready_ < rows) {
-    expand(row, rows);
+    expand(row, 1);
+    repeat(buffer_, l.inner, n, item_);
     ready_ = rows;
   }
   return {buffer_, 1};
@@ -201,10 +208,8 @@ void run_broadcast(const BroadcastLayout& layout, const void* x, int item, void*
         std::memmove(to, p.data, static_cast<std::size_t>(n * item));
         return;
       }
-      // One value: doubled until the tile is full.
       std::memcpy(to, p.data, static_cast<std::size_t>(item));
-      for (int64_t done = 1; done < n; done *= 2)
-        std::memcpy(to + done * item, to, static_cast<std::size_t>(std::min(done, n - done) * item));
+      repeat(to, 1, n, item);
     });
   });
 }

@@ -177,8 +177,14 @@ ADDAX_INLINE VecF log1p(VecF x) {
   return select((x == kInfinity) | (x != x), x, y);
 }
 
+// log(1 + x) for x in [0, 1]: 2^k is 1 or 2, so the reduced argument needs no correction.
+ADDAX_INLINE VecF log1p_of_fraction(VecF x) {
+  const VecI upper = x > 0.414213562f;
+  return log_of_parts(select(upper, splat(1.0f), splat(0.0f)), select(upper, x * 0.5f - 0.5f, x));
+}
+
 // max(x, 0) + log(1 + exp(−|x|)).
-ADDAX_INLINE VecF softplus(VecF x) { return relu_of(x) + log1p(exp(-abs(x))); }
+ADDAX_INLINE VecF softplus(VecF x) { return relu_of(x) + log1p_of_fraction(exp(-abs(x))); }
 
 ADDAX_INLINE VecF arcsinh(VecF x) {
   const VecF a = abs(x);
