@@ -242,7 +242,7 @@ def deserialize_keras_object(
     if not isinstance(class_name, str):
         raise ValueError(f"`class_name` in a config must be a string. Received: {_shown(config)}")
     if class_name.startswith("__") and class_name in _SPECIAL:
-        return _SPECIAL[class_name](config["config"])
+        return _special_object(class_name, config["config"])
     if class_name == "__lambda__":
         raise ValueError(
             "The config contains a `lambda`, that is Python code, which is never run. Pass the "
@@ -384,11 +384,29 @@ class _container:
         _state.containers -= 1
 
 
+def _special_object(class_name: str, config):
+    if not isinstance(config, dict):
+        raise ValueError(f"`config` of '{class_name}' must be a dict. Received: {_shown(config)}")
+    try:
+        with _container():
+            return _SPECIAL[class_name](config)
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(
+            f"The config of '{class_name}' is malformed: {type(error).__name__}: {error}. "
+            f"config={_shown(config)}"
+        ) from error
+
+
 def _array_of(config):
     import numpy as np
 
-    dtype = config.get("dtype", "float32") if isinstance(config, dict) else None
+    dtype = config.get("dtype", "float32")
     if not isinstance(dtype, str) or dtype not in _ARRAY_DTYPES:
+        raise ValueError(f"An array in the config has the unknown dtype {dtype!r}.")
+    return np.array(config["value"], dtype=dtype)
+
+
+_ARRAY_DTYPES:
         raise ValueError(f"An array in the config has the unknown dtype {dtype!r}.")
     try:
         return np.array(config["value"], dtype=dtype)
