@@ -53,6 +53,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   bind_operations(m);
   bind_state(m);
   bind_program(m);
+  bind_file(m);
 
   m.def("thread_count", &thread_count, "Number of threads that kernels may use.");
   m.def("set_thread_count", &set_thread_count, py::arg("count"));

@@ -37,6 +37,7 @@ class Planner {
 
   Plan run() {
     infer_steps();
+    check_assignments();
     find_uses();
     place_fixed();
     place_variables();
@@ -95,6 +96,16 @@ class Planner {
       for (std::size_t i = 0; i < out.size(); ++i) plan_.shapes[at(step.outputs[i])] = to_shape(out[i].dims);
       if (step.operation->traits.view) root_[at(step.outputs[0])] = root_[at(step.inputs[0])];
       plan_.steps.push_back(std::move(planned));
+    }
+  }
+
+  void check_assignments() const {
+    for (const Assignment& a : program_.assignments) {
+      const Shape& wanted = plan_.shapes[at(program_.variable_slots[at(a.variable)])];
+      const Shape& seen = plan_.shapes[at(a.slot)];
+      if (wanted != seen)
+        fail(ErrorKind::value, "variable '", program_.variables[at(a.variable)]->name(), "' has shape ", wanted,
+             "; the program assigns a value of shape ", seen);
     }
   }
 

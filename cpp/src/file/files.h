@@ -1,0 +1,41 @@
+// Files below one folder. POSIX calls; errors are Error(io) with path and reason.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace addax::file {
+
+class Folder {
+ public:
+  explicit Folder(const std::string& path);  // must exist
+  ~Folder();
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  // The bytes of a regular file; `name` may have plain components separated by '/', no link on the way is followed.
+  // More than `limit` bytes is an error.
+  std::vector<std::uint8_t> read(const std::string& name, std::int64_t limit) const;
+  // Temporary file, fsync, rename over `name`, fsync of the folder.
+  void write(const std::string& name, std::span<const std::uint8_t> bytes) const;
+  void remove(const std::string& name) const noexcept;
+  std::vector<std::string> list() const;
+  const std::string& path() const { return path_; }
+
+ private:
+  int open_below(const std::string& name) const;
+  std::string path_;
+  int descriptor_;
+};
+
+void make_folder(const std::string& path);
+bool is_folder(const std::string& path);
+
+// Throws ValueError unless the path is relative and of plain components: no "..", no backslash, colon or control
+// character, at most 255 bytes a component.
+void check_relative(std::string_view path);
+
+}  // namespace addax::file

@@ -1,0 +1,177 @@
+#include "file/weights.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "base/checked.h"
+#include "kernels/elementwise.h"
+
+namespace addax::file {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "weights files are little-endian");
+
+constexpr std::int64_t kMaxSize = (std::int64_t{1} << 31) - 1;
+
+struct Quantization {
+  DType stored;  // uint8, int32 standing for uint16, or float16
+  std::int64_t item;
+  double scale = 1, min = 0;
+};
+
+struct WeightSpec {
+  std::string name, group;
+  DType dtype;
+  Shape shape;
+  std::optional<Quantization> quantization;
+  std::int64_t bytes = 0;
+};
+
+double finite(const Json& object, std::string_view key, std::string_view what) {
+  const auto it = object.find(std::string(key));
+  if (it == object.end()) return 0;
+  if (!it->is_number() || !std::isfinite(it->get<double>()))
+    fail(ErrorKind::value, what, ": '", key, "' must be a finite number");
+  return it->get<double>();
+}
+
+Quantization read_quantization(const Json& json, DType dtype, std::string_view what) {
+  const std::string& stored = string(member(json, "dtype", Json::value_t::string, what), what);
+  if (dtype != DType::float32 && dtype != DType::int32)
+    fail(ErrorKind::value, what, ": only float32 and int32 weights are quantized");
+  if (stored == "float16") {
+    if (dtype != DType::float32) fail(ErrorKind::value, what, ": float16 stands for float32 only");
+    return {DType::float16, 2};
+  }
+  if (stored != "uint8" && stored != "uint16")
+    fail(ErrorKind::value, what, ": unknown quantization '", stored.substr(0, 40), "'");
+  if (!json.contains("scale") || !json.contains("min"))
+    fail(ErrorKind::value, what, ": quantization needs 'scale' and 'min'");
+  return {stored == "uint8" ? DType::uint8 : DType::int32, stored == "uint8" ? 1 : 2, finite(json, "scale", what),
+          finite(json, "min", what)};
+}
+
+WeightSpec read_spec(const Json& json) {
+  WeightSpec spec;
+  spec.name = string(member(json, "name", Json::value_t::string, "weightsManifest"), "weightsManifest");
+  const std::string what = "weight '" + spec.name.substr(0, 120) + "'";
+  const std::string& dtype = string(member(json, "dtype", Json::value_t::string, what), what);
+  const auto parsed = parse_dtype(dtype);
+  if (!parsed) fail(ErrorKind::value, what, ": dtype '", dtype.substr(0, 40), "' is not supported");
+  spec.dtype = *parsed;
+  const Json& sizes = member(json, "shape", Json::value_t::array, what);
+  if (sizes.size() > kMaxRank) fail(ErrorKind::value, what, ": rank ", sizes.size(), " is above ", kMaxRank);
+  for (const Json& size : sizes) {
+    const std::int64_t n = integer(size, what);
+    if (n < 0 || n > kMaxSize) fail(ErrorKind::value, what, ": a size of ", n);
+    spec.shape.push_back(n);
+  }
+  if (json.contains("group")) spec.group = string(json.at("group"), what);
+  if (json.contains("quantization") && !json.at("quantization").is_null())
+    spec.quantization = read_quantization(json.at("quantization"), spec.dtype, what);
+  spec.bytes = checked_mul(spec.shape.elements(), spec.quantization ? spec.quantization->item : size_of(spec.dtype));
+  return spec;
+}
+
+void dequantize(const WeightSpec& spec, const std::uint8_t* bytes, const Tensor& tensor) {
+  const Quantization& q = *spec.quantization;
+  const std::int64_t n = tensor.elements();
+  if (q.stored == DType::float16) {
+    kernels::cast_row(kernels::Element::float16, kernels::Element::float32)(bytes, tensor.data(), n);
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double code = q.item == 1 ? bytes[i] : bytes[2 * i] | bytes[2 * i + 1] << 8;
+    const double value = code * q.scale + q.min;
+    if (spec.dtype == DType::float32) {
+      tensor.data_as<float>()[i] = static_cast<float>(value);
+    } else {
+      tensor.data_as<std::int32_t>()[i] =
+          static_cast<std::int32_t>(std::clamp(std::round(value), -2147483648.0, 2147483647.0));
+    }
+  }
+}
+
+Tensor unpack(const WeightSpec& spec, const std::uint8_t* bytes) {
+  Tensor tensor(spec.dtype, spec.shape);
+  if (spec.quantization) {
+    dequantize(spec, bytes, tensor);
+  } else if (spec.dtype == DType::boolean) {
+    for (std::int64_t i = 0; i < tensor.elements(); ++i) tensor.data_as<bool>()[i] = bytes[i] != 0;
+  } else if (spec.bytes > 0) {
+    std::memcpy(tensor.data(), bytes, static_cast<std::size_t>(spec.bytes));
+  }
+  return tensor;
+}
+
+void read_group(const Json& group, const Folder& folder, std::set<std::string>& names, std::set<std::string>& files,
+                std::vector<NamedTensor>& weights) {
+  std::vector<WeightSpec> specs;
+  std::int64_t total = 0;
+  for (const Json& json : member(group, "weights", Json::value_t::array, "weightsManifest")) {
+    specs.push_back(read_spec(json));
+    if (!names.insert(specs.back().name).second)
+      fail(ErrorKind::value, "weight '", specs.back().name.substr(0, 120), "' is declared twice");
+    total = checked_add(total, specs.back().bytes);
+  }
+  // Shards are cut at any byte: the group's data are their concatenation, in the order of the paths.
+  std::vector<std::uint8_t> data;
+  for (const Json& path : member(group, "paths", Json::value_t::array, "weightsManifest")) {
+    const std::string& name = string(path, "weightsManifest, paths");
+    if (!files.insert(name).second) fail(ErrorKind::value, "weights file '", name.substr(0, 120), "' is listed twice");
+    std::vector<std::uint8_t> shard = folder.read(name, total - static_cast<std::int64_t>(data.size()));
+    if (data.empty()) {
+      data = std::move(shard);
+    } else {
+      data.insert(data.end(), shard.begin(), shard.end());
+    }
+  }
+  std::int64_t offset = 0;
+  for (const WeightSpec& spec : specs) {
+    const std::int64_t end = checked_add(offset, spec.bytes);
+    if (end > static_cast<std::int64_t>(data.size()))
+      fail(ErrorKind::value, "the weights files have ", data.size(), " bytes; weight '", spec.name.substr(0, 120),
+           "' ends at byte ", end, " of ", total);
+    weights.push_back({spec.name, unpack(spec, data.data() + offset), spec.group});
+    offset = end;
+  }
+  if (offset != static_cast<std::int64_t>(data.size()))
+    fail(ErrorKind::value, "the weights files have ", data.size(), " bytes; the manifest accounts for ", offset);
+}
+
+}  // namespace
+
+std::vector<NamedTensor> read_weights(const Json& manifest, const Folder& folder) {
+  std::vector<NamedTensor> weights;
+  std::set<std::string> names, files;
+  for (const Json& group : array(manifest, "weightsManifest")) read_group(group, folder, names, files, weights);
+  return weights;
+}
+
+std::vector<std::uint8_t> pack_weights(const std::vector<NamedTensor>& weights) {
+  std::vector<std::uint8_t> bytes;
+  std::size_t total = 0;
+  for (const NamedTensor& w : weights) total += static_cast<std::size_t>(w.tensor.bytes());
+  bytes.reserve(total);
+  for (const NamedTensor& w : weights) {
+    const auto* data = static_cast<const std::uint8_t*>(w.tensor.data());
+    bytes.insert(bytes.end(), data, data + w.tensor.bytes());
+  }
+  return bytes;
+}
+
+Json weights_manifest(const std::vector<NamedTensor>& weights, const std::string& file_name) {
+  Json specs = Json::array();
+  for (const NamedTensor& w : weights) {
+    Json spec{{"name", w.name}, {"shape", Json::array()}, {"dtype", std::string(name_of(w.tensor.dtype()))}};
+    for (const std::int64_t size : w.tensor.shape()) spec["shape"].push_back(size);
+    if (!w.group.empty()) spec["group"] = w.group;
+    specs.push_back(std::move(spec));
+  }
+  return Json::array({Json{{"paths", Json::array({file_name})}, {"weights", std::move(specs)}}});
+}
+
+}  // namespace addax::file
