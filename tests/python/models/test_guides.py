@@ -1,4 +1,4 @@
-"""What two guides show and state: TensorFlow's "The Sequential model", TensorFlow.js's "Models and layers".
+"""Two guides: TensorFlow's "The Sequential model" and TensorFlow.js's "Models and layers".
 
 Cells of the first stand as they are there, `tensorflow.keras` read as `addax` and `tf.ones` as
 `ops.ones`. Where the guides go beyond Keras 3, they win.
