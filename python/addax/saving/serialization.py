@@ -401,7 +401,12 @@ def _array_of(config):
     import numpy as np
 
     dtype = config.get("dtype", "float32")
-    if not isinstance(dtype, str) or dtype not in _ARRAY_DTYPES = frozenset(
+    if not isinstance(dtype, str) or dtype not in _ARRAY_DTYPES:
+        raise ValueError(f"An array in the config has the unknown dtype {dtype!r}.")
+    return np.array(config["value"], dtype=dtype)
+
+
+_ARRAY_DTYPES = frozenset(
     (
         "bool",
         *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
