@@ -102,6 +102,8 @@ class ProgbarLogger(Callback):
     def _finish(self, logs: dict | None) -> None:
         if self._progbar is None:
             return
+        if self._target is None:
+            self._target = self._seen  # the next epoch is as long
         if self._progbar.target is None or self._seen < self._progbar.target:
             self._progbar.target = self._seen
         if self.verbose:
