@@ -97,9 +97,10 @@ class GradientTape:
         targets = [convert_to_tensor(t) for t in tree.flatten(target)]
         upstream = None
         if output_gradients is not None:
+            weights = tree.flatten(output_gradients) if tree.is_nested(target) else [output_gradients]
             upstream = [
                 None if g is None else convert_to_tensor(g, t.dtype)
-                for g, t in zip(tree.flatten(output_gradients), targets)
+                for g, t in zip(weights, targets)
             ]
         flat = tree.flatten(sources)
         gradients = tape.gradient(targets, [_core_source(s) for s in flat], upstream)

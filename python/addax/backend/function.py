@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from addax import _core, tree
-from addax.backend.dtypes import TENSOR_DTYPES, standardize_dtype
+from addax.backend.dtypes import TENSOR_DTYPES
 from addax.backend.tensor import Tensor, convert_to_tensor
 
 _KEPT = 32
@@ -148,7 +148,7 @@ class CompiledFunction:
             _axes(value.shape, shape, sizes)
         groups = sizes.groups()
         return {
-            leaf: (f"input_{n}", standardize_dtype(value.dtype), _named(value.shape, shape, groups))
+            leaf: (f"input_{n}", _dtype_name(value.dtype), _named(value.shape, shape, groups))
             for n, (leaf, value, shape) in enumerate(arrays)
         }
 
@@ -198,7 +198,7 @@ def _visit(x: Any, declared: Any, key: list, values: list, sizes: _Sizes) -> Non
         values.append(value)
         unknown = _axes(value.shape, declared, sizes)
         known = tuple(None if i in unknown else size for i, size in enumerate(value.shape))
-        key.append((value.dtype, known))
+        key.append((_dtype_name(value.dtype), known))
     elif isinstance(x, (list, tuple)):
         key.append((type(x), len(x)))
         for i, item in enumerate(x):
@@ -210,6 +210,19 @@ def _visit(x: Any, declared: Any, key: list, values: list, sizes: _Sizes) -> Non
             _visit(x[name], _declared_for(declared, name), key, values, sizes)
     else:
         key.append((type(x), x))
+
+
+_dtype_names: dict[Any, str] = {}
+
+
+def _dtype_name(dtype: Any) -> str:
+    """The name of a tensor's or array's dtype; NumPy takes its time to say it."""
+    name = _dtype_names.get(dtype)
+    if name is None:
+        name = str(getattr(dtype, "name", dtype))
+        if len(_dtype_names) < 64:
+            _dtype_names[dtype] = name
+    return name
 
 
 def _list_arrays(x: Any, declared: Any, index: int, arrays: list) -> int:
@@ -233,7 +246,8 @@ def _as_value(x: Any) -> Any:
         return x
     numpy = sys.modules.get("numpy")
     if numpy is not None and type(x) is numpy.ndarray:
-        if x.dtype.name in TENSOR_DTYPES and x.dtype.isnative:
+        dtype = x.dtype
+        if _dtype_name(dtype) in TENSOR_DTYPES and dtype.isnative:
             return x
     return convert_to_tensor(x)
 

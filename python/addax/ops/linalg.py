@@ -70,8 +70,8 @@ def _call(name: str, function: Callable, *tensors: Any) -> Any:
         raise _failed(name, error) from error
     dtype = tensors[0].dtype
     if isinstance(results, tuple):
-        return tuple(from_array(np.ascontiguousarray(r), dtype) for r in results)
-    return from_array(np.ascontiguousarray(results), dtype)
+        return tuple(from_array(np.asarray(r, order="C"), dtype) for r in results)
+    return from_array(np.asarray(results, order="C"), dtype)
 
 
 def _flip(x: Any) -> Any:

@@ -1,118 +1,256 @@
-"""scan, while_loop and cond: values, gradients by central differences, recordings."""
+"""scan, loops, conditions, maps and custom gradients: eagerly and in recorded programs."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from addax import _core
+
+from addax import ops
+from addax.backend import CompiledFunction, Variable
+from addax.gradient_tape import GradientTape
 
 
-def op(name, *values, **attributes):
-    return _core.op(name)(*values, **attributes)
+def both(function):
+    """The function as it is, and as a recorded program."""
+    return [
+        pytest.param(function, id="eager"),
+        pytest.param(CompiledFunction(function), id="recorded"),
+    ]
 
 
-def tensor(values, dtype=np.float64):
-    return _core.tensor(np.asarray(values, dtype))
+XS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
 
-def recur(carry, x, w):
-    """h' = tanh(h · w + x), which is also what each step gives."""
-    h = op("tanh", op("add", op("multiply", carry, w), x))
-    return h
+@pytest.mark.parametrize(
+    "run", both(lambda xs: ops.scan(lambda c, x: (c + x, c * x), ops.zeros(3), xs))
+)
+def test_scan_carries_and_stacks(run) -> None:
+    carry, ys = run(XS)
+    np.testing.assert_allclose(carry.numpy(), XS.sum(0))
+    before = np.cumsum(XS, 0) - XS
+    np.testing.assert_allclose(ys.numpy(), before * XS)
 
 
-def scanned(h0, xs, w, reverse=False):
-    def body(carry, x):
-        h = recur(carry[0], x[0], w)
-        return [h], [h]
-
-    carry, ys = _core.scan(body, [h0], [xs], reverse=reverse)
-    return carry[0], ys[0]
-
-
-def reference(h, xs, w, reverse=False):
-    ys = np.zeros_like(xs)
-    order = range(len(xs) - 1, -1, -1) if reverse else range(len(xs))
-    for i in order:
-        h = np.tanh(h * w + xs[i])
-        ys[i] = h
-    return h, ys
+@pytest.mark.parametrize(
+    "run", both(lambda xs: ops.scan(lambda c, x: (c + x, c), ops.zeros(3), xs, reverse=True))
+)
+def test_scan_backwards_starts_at_the_end(run) -> None:
+    carry, ys = run(XS)
+    np.testing.assert_allclose(carry.numpy(), XS.sum(0))
+    np.testing.assert_allclose(ys.numpy(), np.cumsum(XS[::-1], 0)[::-1] - XS)
 
 
-def gradients(f, arrays, weights):
-    inputs = [tensor(a) for a in arrays]
-    tape = _core.Tape()
-    tape.start()
-    for x in inputs:
+def test_scan_takes_structures_and_no_xs() -> None:
+    def step(carry, x):
+        assert x is None
+        return {"a": carry["a"] * 2, "n": carry["n"] + 1}, None
+
+    carry, ys = ops.scan(step, {"a": ops.ones(2), "n": 0}, length=3)
+    assert ys is None
+    assert carry["a"].numpy().tolist() == [8, 8]
+    assert int(carry["n"]) == 3
+
+
+def test_scan_over_an_unknown_length_has_a_gradient() -> None:
+    w = Variable(np.float32(0.5))
+
+    def loss(xs):
+        with GradientTape() as tape:
+            carry, _ = ops.scan(lambda c, x: (c * w + x, c), ops.zeros(3), xs)
+            total = ops.sum(carry)
+        return total, tape.gradient(total, w)
+
+    compiled = CompiledFunction(loss)
+    for xs in (XS, XS[:2]):
+        total, gradient = compiled(xs)
+        powers = np.arange(len(xs))[::-1]
+        np.testing.assert_allclose(total.numpy(), (xs.sum(1) * 0.5**powers).sum(), rtol=1e-5)
+        slope = (xs.sum(1) * powers * 0.5 ** np.maximum(powers - 1, 0)).sum()
+        np.testing.assert_allclose(gradient.numpy(), slope, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "run",
+    both(lambda n: ops.while_loop(lambda i, s: i < n, lambda i, s: (i + 1, s + i), (0, 0))),
+)
+def test_while_loop_runs_while_the_condition_holds(run) -> None:
+    for n in (0, 1, 7):
+        i, total = run(np.int32(n))
+        assert int(i) == n
+        assert int(total) == sum(range(n))
+
+
+@pytest.mark.parametrize("limit", [0, 3, 100])
+def test_while_loop_stops_at_the_maximum(limit) -> None:
+    def f(x):
+        return ops.while_loop(lambda x: x < 10.0, lambda x: x + 1, x, maximum_iterations=limit)
+
+    for run in (f, CompiledFunction(f)):
+        assert float(run(np.float32(0))) == min(limit, 10)
+
+
+@pytest.mark.parametrize("run", both(lambda x: ops.fori_loop(2, 5, lambda i, v: v * i, x)))
+def test_fori_loop_multiplies(run) -> None:
+    assert run(np.float32([1, 2])).numpy().tolist() == [24, 48]
+
+
+def test_fori_loop_has_a_gradient_and_takes_tensor_bounds() -> None:
+    x = ops.convert_to_tensor(2.0)
+    with GradientTape() as tape:
         tape.watch(x)
-    outputs = f(*inputs)
-    tape.stop()
-    return [g.numpy() for g in tape.gradient(list(outputs), inputs, [tensor(w) for w in weights])]
+        y = ops.fori_loop(0, 3, lambda i, v: v * x, ops.ones(()))
+    assert float(y) == 8
+    assert float(tape.gradient(y, x)) == 12
+    run = CompiledFunction(lambda n: ops.fori_loop(0, n, lambda i, v: v + i, 0))
+    assert int(run(np.int32(5))) == 10
 
 
-def check_gradients(f, arrays, weights):
-    def loss(values):
-        outputs = f(*(tensor(v) for v in values))
-        return sum(float((w * y.numpy()).sum()) for w, y in zip(weights, outputs, strict=True))
+@pytest.mark.parametrize(
+    "run",
+    both(lambda x: ops.cond(ops.sum(x) > 0, lambda: {"y": ops.multiply(x, 2), "z": None}, lambda: {"y": ops.negative(x), "z": None})),
+)
+def test_cond_takes_one_branch(run) -> None:
+    assert run(np.float32([1, 2]))["y"].numpy().tolist() == [2, 4]
+    result = run(np.float32([-1, -2]))
+    assert result["y"].numpy().tolist() == [1, 2]
+    assert result["z"] is None
 
-    for i, gradient in enumerate(gradients(f, arrays, weights)):
-        for at in np.ndindex(arrays[i].shape):
-            moved = [[a.copy() for a in arrays] for _ in range(2)]
-            moved[0][i][at] += 1e-6
-            moved[1][i][at] -= 1e-6
-            numeric = (loss(moved[0]) - loss(moved[1])) / 2e-6
-            assert abs(gradient[at] - numeric) <= 1e-6 + 1e-5 * abs(numeric), (i, at)
+
+def test_cond_with_a_python_boolean_is_python_s() -> None:
+    assert ops.cond(True, lambda: 1, lambda: 2) == 1
+    with pytest.raises(TypeError):
+        ops.cond(True, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "run",
+    both(lambda i, x: ops.switch(i, [lambda x: x, lambda x: x * 2, lambda x: x * 3], x)),
+)
+def test_switch_takes_the_branch_of_the_index(run) -> None:
+    for i, factor in ((0, 1), (1, 2), (2, 3), (-1, 1), (9, 3)):
+        assert float(run(np.int32(i), np.float32(5))) == 5 * factor
+
+
+@pytest.mark.parametrize("run", both(lambda xs: ops.map(lambda x: ops.sum(x) * x, xs)))
+def test_map_applies_to_each_row(run) -> None:
+    np.testing.assert_allclose(run(XS).numpy(), XS * XS.sum(1, keepdims=True))
+
+
+@pytest.mark.parametrize(
+    "run", both(lambda a, b: ops.vectorized_map(lambda e: ops.dot(e[0], e[1]), (a, b)))
+)
+def test_vectorized_map_takes_structures(run) -> None:
+    np.testing.assert_allclose(run(XS, XS).numpy(), (XS * XS).sum(1))
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("steps", [1, 5])
-def test_scan_and_its_gradient(steps, reverse):
-    rng = np.random.default_rng(steps)
-    h, xs, w = rng.normal(size=3), rng.normal(size=(steps, 3)), rng.normal(size=3)
-    last, ys = scanned(tensor(h), tensor(xs), tensor(w), reverse)
-    wanted_last, wanted_ys = reference(h, xs, w, reverse)
-    assert np.allclose(last.numpy(), wanted_last) and np.allclose(ys.numpy(), wanted_ys)
-    weights = [rng.normal(size=3), rng.normal(size=(steps, 3))]
-    check_gradients(lambda h, xs, w: scanned(h, xs, w, reverse), [h, xs, w], weights)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_associative_scan_is_a_running_combination(axis, reverse) -> None:
+    x = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
+    result = ops.associative_scan(ops.add, x, reverse=reverse, axis=axis)
+    source = np.flip(x, axis) if reverse else x
+    want = np.cumsum(source, axis)
+    np.testing.assert_allclose(result.numpy(), np.flip(want, axis) if reverse else want)
 
 
-def test_a_recorded_scan_runs_at_any_length():
-    with _core.Recording() as recording:
-        h = recording.input("h", "float64", [3])
-        xs = recording.input("xs", "float64", [_core.Dim.unknown("time"), 3])
-        w = recording.input("w", "float64", [3])
-        program = recording.finish(list(scanned(h, xs, w)))
-    executable = _core.Executable(program)
-    rng = np.random.default_rng(0)
-    for steps in (1, 2, 9):
-        arrays = rng.normal(size=3), rng.normal(size=(steps, 3)), rng.normal(size=3)
-        for got, wanted in zip(executable.run(list(arrays)), reference(*arrays), strict=True):
-            assert np.allclose(got.numpy(), wanted)
+def test_associative_scan_of_structures_keeps_the_order_of_operands() -> None:
+    # Composition of affine maps is associative but not commutative.
+    def compose(first, second):
+        return {"a": second["a"] * first["a"], "b": second["a"] * first["b"] + second["b"]}
+
+    a, b = np.float32([2, 3, 0.5, -1]), np.float32([1, 0, 2, 4])
+    result = ops.associative_scan(compose, {"a": a, "b": b})
+    x, want = 0.0, []
+    for p, q in zip(a, b):
+        x = p * x + q
+        want.append(x)
+    np.testing.assert_allclose(result["b"].numpy(), want)
 
 
-def test_while_loop_runs_until_the_condition_fails():
-    def condition(values):
-        return op("less", values[0], tensor(100.0))
+@ops.custom_gradient
+def doubled_gradient(x, y):
+    def grad(upstream):
+        return upstream * 2 * y, None
 
-    def body(values):
-        return [op("multiply", values[0], tensor(3.0)), op("add", values[1], tensor(1.0))]
-
-    x, count = _core.while_loop(condition, body, [tensor(2.0), tensor(0.0)])
-    assert (float(x), float(count)) == (162.0, 4.0)
+    return x * y, grad
 
 
-@pytest.mark.parametrize("positive", [True, False])
-def test_cond_and_its_gradient(positive):
+def test_custom_gradient_replaces_the_gradient() -> None:
     def f(x, y):
-        predicate = tensor(positive, bool)
-        return _core.cond(predicate, lambda: [op("multiply", x, y)], lambda: [op("sin", x)])
+        with GradientTape() as tape:
+            tape.watch((x, y))
+            z = ops.sum(doubled_gradient(x, y))
+        return tape.gradient(z, [x, y])
 
-    rng = np.random.default_rng(1)
-    x, y = rng.normal(size=4), rng.normal(size=4)
-    seen = f(tensor(x), tensor(y))[0].numpy()
-    assert np.allclose(seen, x * y if positive else np.sin(x))
-    weights = [rng.normal(size=4)]
-    if positive:
-        check_gradients(f, [x, y], weights)
-    else:
-        check_gradients(lambda x: f(x, tensor(y)), [x], weights)
+    x, y = ops.convert_to_tensor([1.0, 2.0]), ops.convert_to_tensor([3.0, 4.0])
+    dx, dy = f(x, y)
+    assert dx.numpy().tolist() == [6, 8]
+    assert dy is None
+    dx, dy = CompiledFunction(f)(x, y)
+    assert dx.numpy().tolist() == [6, 8]
+    assert dy is None
+
+
+def test_custom_gradient_of_the_documentation() -> None:
+    @ops.custom_gradient
+    def log1pexp(x):
+        e = ops.exp(x)
+
+        def grad(*args, upstream=None):
+            if upstream is None:
+                (upstream,) = args
+            return ops.multiply(upstream, 1.0 - 1.0 / ops.add(1, e))
+
+        return ops.log(1 + e), grad
+
+    x = Variable(100.0)
+    with GradientTape() as tape:
+        y = log1pexp(x)
+    assert float(tape.gradient(y, x)) == 1.0
+
+
+def test_stop_gradient_stops_it() -> None:
+    x = Variable(3.0)
+    with GradientTape() as tape:
+        y = x * ops.stop_gradient(x)
+    assert float(tape.gradient(y, x)) == 3.0
+
+
+def test_a_loop_inside_a_condition_inside_a_scan() -> None:
+    def step(carry, x):
+        def loop():
+            return ops.while_loop(lambda v: ops.max(v) < 10.0, lambda v: v * 2.0, carry + x)
+
+        return ops.cond(ops.sum(x) > 20.0, loop, lambda: carry + x), ops.sum(carry)
+
+    def reference(xs):
+        carry, ys = np.ones(3, np.float32), []
+        for x in xs:
+            ys.append(carry.sum())
+            carry = carry + x
+            if x.sum() > 20:
+                while carry.max() < 10:
+                    carry = carry * 2
+        return carry, ys
+
+    run = CompiledFunction(lambda xs: ops.scan(step, ops.ones(3), xs))
+    carry, ys = run(XS)
+    want_carry, want_ys = reference(XS)
+    np.testing.assert_allclose(carry.numpy(), want_carry)
+    np.testing.assert_allclose(ys.numpy(), want_ys)
+
+
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda: ops.scan(None, 0, XS), TypeError),
+        (lambda: ops.scan(lambda c, x: (c, x), 0), ValueError),
+        (lambda: ops.scan(lambda c, x: (c, x), 0, (XS, XS[:2])), ValueError),
+        (lambda: ops.scan(lambda c, x: ((c, c), x), 0, XS), ValueError),
+        (lambda: ops.scan(lambda c, x: (ops.stack([c, c]), x), ops.ones(2), XS), ValueError),
+        (lambda: ops.switch(0, []), ValueError),
+    ],
+)
+def test_wrong_loops_are_errors(call, error) -> None:
+    with pytest.raises(error):
+        call()
