@@ -16,15 +16,19 @@ namespace {
 
 constexpr int kPackedA = 0, kPackedB = 1;  // scratch slots
 
-// k of a block: 256 rows of two vectors fill half of a Zen's L1 and leave the update of C below 2 %.
-constexpr std::int64_t kDepth = 256;
-// Rows and columns of a task at most: 144 · kDepth floats of A are 144 KB of L2.
+// k of a block: deeper ones update C less often; much deeper ones leave L1.
+constexpr std::int64_t kDepth = 384;
+// Rows and columns of a task at most: 144 · kDepth floats of A are 216 KB of L2.
 constexpr std::int64_t kTaskRows = 144;
 constexpr std::int64_t kTaskColumns = 1024;
 // Work of a task: some 20 µs.
 constexpr std::int64_t kTaskFlops = std::int64_t{1} << 21;
-// B is packed as a whole, once for all tasks, up to this size; beyond, every task packs what it needs.
+// B is packed as a whole, once for all tasks, up to this size; beyond, every task packs what it needs, panel by panel.
 constexpr std::int64_t kSharedBytes = std::int64_t{64} << 20;
+// With no more rows than these a task takes all of them, so that nobody else needs its part of B: a B beyond this size
+// is then packed by the task, and the copy never leaves the cache.
+constexpr std::int64_t kOwnRows = 512;
+constexpr std::int64_t kOwnBytes = std::int64_t{2} << 20;
 // Rows from which a packed B pays for its copy.
 constexpr std::int64_t kPackRows = 28;
 
@@ -149,17 +153,18 @@ Plan plan_for(const Matmul<T>& job) {
   bool same_b = true;
   for (int d = 0; d < job.batch_rank; ++d) same_b = same_b && (job.b_strides[d] == 0 || job.batch[d] == 1);
   p.packed_b_bytes = p.panels * p.width * job.k * static_cast<std::int64_t>(sizeof(T));
-  p.share_b = p.pack_b && (same_b || batch == 1) && p.packed_b_bytes <= kSharedBytes;
+  const bool own_b = job.m <= kOwnRows && p.packed_b_bytes > kOwnBytes;
+  p.share_b = p.pack_b && (same_b || batch == 1) && p.packed_b_bytes <= kSharedBytes && !own_b;
   // Tasks: as large as the caches like, then smaller while there are too few of them and they are not tiny.
   const std::int64_t block_rows = ceil_div(std::max<std::int64_t>(job.m, 1), p.blocking.rows);
-  p.task_rows = std::min(p.blocking.rows, std::max<std::int64_t>(1, kTaskRows / block_rows));
+  p.task_rows = std::min(p.blocking.rows, std::max<std::int64_t>(1, (own_b ? kOwnRows : kTaskRows) / block_rows));
   const std::int64_t most_columns = p.pack_b && !p.share_b ? kTaskColumns / 4 : kTaskColumns;
   p.task_panels = std::min(p.panels, std::max<std::int64_t>(1, most_columns / p.width));
   const auto tasks = [&] { return batch * ceil_div(p.blocking.rows, p.task_rows) * ceil_div(p.panels, p.task_panels); };
   const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
   const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, 32);
   while (tasks() < wanted && p.task_panels > 4) p.task_panels = ceil_div(p.task_panels, 2);
-  while (tasks() < wanted && p.task_rows > 1) p.task_rows = ceil_div(p.task_rows, 2);
+  while (tasks() < wanted && p.task_rows > 1 && !own_b) p.task_rows = ceil_div(p.task_rows, 2);
   while (tasks() < wanted && p.task_panels > 1) p.task_panels = ceil_div(p.task_panels, 2);
   p.row_tasks = ceil_div(p.blocking.rows, p.task_rows);
   p.column_tasks = ceil_div(p.panels, p.task_panels);

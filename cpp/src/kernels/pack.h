@@ -2,31 +2,38 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "kernels/simd.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
 
+// Lanes of two vectors in which blocks of S lanes have been swapped across: the low or the high vector of the two
+// results.
+template <int S, bool high, class V, int... I>
+ADDAX_INLINE V swap_blocks(V a, V b, std::integer_sequence<int, I...>) {
+  constexpr int W = sizeof...(I);
+  if constexpr (high) {
+    return __builtin_shufflevector(a, b, ((I & S) ? W + I : I + S)...);
+  } else {
+    return __builtin_shufflevector(a, b, ((I & S) ? W + I - S : I)...);
+  }
+}
+
 // Transposes a square of vectors in registers: log2(lanes) rounds that swap ever larger off-diagonal blocks.
-template <class T>
+template <class T, int S = 1>
 ADDAX_INLINE void transpose_square(Vec<T> (&r)[kLanes<T>]) {
   constexpr int W = kLanes<T>;
-  using M = Mask<T>;
-#pragma GCC unroll 8
-  for (int s = 1; s < W; s *= 2) {
-    M low, high;
+  if constexpr (S < W) {
+    constexpr std::make_integer_sequence<int, W> lanes{};
 #pragma GCC unroll 32
     for (int i = 0; i < W; ++i) {
-      low[i] = (i & s) ? W + i - s : i;
-      high[i] = (i & s) ? W + i : i + s;
+      if (i & S) continue;
+      const Vec<T> a = r[i], b = r[i + S];
+      r[i] = swap_blocks<S, false>(a, b, lanes);
+      r[i + S] = swap_blocks<S, true>(a, b, lanes);
     }
-#pragma GCC unroll 32
-    for (int i = 0; i < W; ++i) {
-      if (i & s) continue;
-      const Vec<T> a = r[i], b = r[i + s];
-      r[i] = __builtin_shuffle(a, b, low);
-      r[i + s] = __builtin_shuffle(a, b, high);
-    }
+    transpose_square<T, 2 * S>(r);
   }
 }
 
