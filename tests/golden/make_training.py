@@ -333,6 +333,8 @@ OPTIMIZERS = [
     ("Lion", {"learning_rate": 0.1}),
     ("Lamb", {"learning_rate": 0.1}),
     ("Adafactor", {"learning_rate": 0.5}),
+    ("Muon", {"learning_rate": 0.1}),
+    ("Muon", {"learning_rate": 0.1, "exclude_layers": ["kern"], "adam_lr_ratio": 0.5}),
 ]
 STEPS = 5
 START = {

@@ -16,6 +16,7 @@ from addax.optimizers.ftrl import Ftrl
 from addax.optimizers.lamb import Lamb
 from addax.optimizers.lion import Lion
 from addax.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from addax.optimizers.muon import Muon
 from addax.optimizers.nadam import Nadam
 from addax.optimizers.optimizer import Optimizer
 from addax.optimizers.rmsprop import RMSprop
@@ -33,6 +34,7 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "Muon",
     "Nadam",
     "Optimizer",
     "RMSprop",
@@ -55,6 +57,7 @@ _CLASSES = (
     Lamb,
     Lion,
     LossScaleOptimizer,
+    Muon,
     Nadam,
     RMSprop,
     SGD,

@@ -295,17 +295,22 @@ class Optimizer(OptimizerState):
             return False
         return self._excluded_names is None or not self._excluded_names.search(variable.name)
 
+    def _weight_decay_of(self, variable) -> float | None:
+        """The weight decay of one variable, `None` for none."""
+        return self.weight_decay if self._use_weight_decay(variable) else None
+
     def _apply_weight_decay(self, variables) -> None:
-        if self.weight_decay is None:
-            return
         for variable in variables:
-            if self._use_weight_decay(variable):
+            decay = self._weight_decay_of(variable)
+            if decay is not None:
                 dtype = variable.dtype
-                part = self._shared_value(("decay", dtype), functools.partial(self._decay, dtype))
+                part = self._shared_value(
+                    ("decay", dtype, decay), functools.partial(self._decayed_part, dtype, decay)
+                )
                 variable.assign_sub(variable * part)
 
-    def _decay(self, dtype: str):
-        return ops.cast(self.learning_rate, dtype) * self.weight_decay
+    def _decayed_part(self, dtype: str, decay: float):
+        return ops.cast(self.learning_rate, dtype) * decay
 
     def _update_averages(self) -> None:
         # The first average is the variable itself.
