@@ -30,7 +30,7 @@ def python_logs(logs: Mapping[str, Any] | None) -> dict[str, Any]:
             try:
                 found[name] = float(value)
             except (TypeError, ValueError, RuntimeError):
-                found[name] = value
+                found[name] = value.numpy() if hasattr(value, "numpy") else value
     return {name: found[name] for name in sorted(found)}
 
 
