@@ -33,13 +33,13 @@ ADDAX_INLINE VecF copy_sign(VecF magnitude, VecF sign) {
 // 2^n for −126 ≤ n ≤ 127.
 ADDAX_INLINE VecF power_of_two(VecI n) { return as<float>((n + 127) << 23); }
 
-// v · 2^n, rounded once, for −252 ≤ n ≤ 254.
-ADDAX_INLINE VecF scale(VecF v, VecI n) {
+// v · 2^n, rounded once, for integral n, −252 ≤ n ≤ 254.
+ADDAX_INLINE VecF scale(VecF v, VecF n) {
 #if defined(__AVX512F__)
-  return (VecF)_mm512_maskz_scalef_ps(0xffff, (__m512)v, (__m512)convert<float>(n));
+  return (VecF)_mm512_maskz_scalef_ps(0xffff, (__m512)v, (__m512)n);
 #else
-  const VecI half = n >> 1;
-  return v * power_of_two(half) * power_of_two(n - half);
+  const VecI whole = convert<std::int32_t>(n), half = whole >> 1;
+  return v * power_of_two(half) * power_of_two(whole - half);
 #endif
 }
 
@@ -70,7 +70,7 @@ ADDAX_INLINE VecF by_lane(VecF x, F f) {
 struct ExpParts {
   VecF r;  // x − n ln 2, |r| ≤ ln 2 / 2
   VecF p;  // exp(r) − 1
-  VecI n;
+  VecF n;
 };
 
 // x in [−150 ln 2, 129 ln 2], or NaN.
@@ -79,7 +79,7 @@ ADDAX_INLINE ExpParts exp_parts(VecF x) {
   VecF r = fma(n, splat(-0.693359375f), x);  // exact: 9 bits times n
   r = fma(n, splat(2.12194440e-4f), r);
   const VecF q = horner(r, 0.49999994f, 0.166665152f, 0.0416684076f, 0.00836934801f, 0.00138154032f);
-  return {r, fma(q, r * r, r), convert<std::int32_t>(n)};
+  return {r, fma(q, r * r, r), n};
 }
 
 ADDAX_INLINE VecF clamp_keeping_nan(VecF x, float low, float high) {
@@ -90,7 +90,7 @@ ADDAX_INLINE VecF clamp_keeping_nan(VecF x, float low, float high) {
 // exp(x) · 2^shift, without the overflow of the first factor.
 ADDAX_INLINE VecF exp_shifted(VecF x, int shift) {
   const ExpParts e = exp_parts(clamp_keeping_nan(x, -104.0f, 89.5f));
-  return scale(e.p + 1.0f, e.n + shift);
+  return scale(e.p + 1.0f, e.n + static_cast<float>(shift));
 }
 
 ADDAX_INLINE VecF exp(VecF x) { return exp_shifted(x, 0); }
@@ -98,9 +98,9 @@ ADDAX_INLINE VecF exp(VecF x) { return exp_shifted(x, 0); }
 ADDAX_INLINE VecF expm1(VecF x) {
   const ExpParts e = exp_parts(clamp_keeping_nan(x, -18.0f, 88.9f));
   // 2^n (p + 1) − 1 with half of 2^n, which is finite for every n.
-  const VecF half = power_of_two(e.n - 1);
+  const VecF half = power_of_two(convert<std::int32_t>(e.n - 1.0f));
   const VecF y = fma(half, e.p, half - 0.5f) * 2.0f;
-  return select(e.n == 0, select(x == 0.0f, x, e.p), y);
+  return select(e.n == 0.0f, select(x == 0.0f, x, e.p), y);
 }
 
 // sinh's and cosh's exp(|x|) / 2 and exp(−|x|) / 2.
@@ -150,7 +150,7 @@ struct LogParts {
 };
 ADDAX_INLINE LogParts log_parts(VecF x) {
   constexpr std::int32_t root_half = 0x3f3504f3;
-  const VecI bits = as<std::int32_t>(x) - root_half;
+  const VecI bits = (VecI)(as<std::uint32_t>(x) - root_half);  // wraps for negative x, whose result is not used
   return {bits >> 23, as<float>((bits & 0x7fffff) + root_half)};
 }
 
@@ -169,7 +169,7 @@ ADDAX_INLINE VecF log1p(VecF x) {
   const VecF u = x + 1.0f;
   const VecF c = select(u > 2.0f, 1.0f - (u - x), x - (u - 1.0f));
   const LogParts p = log_parts(u);
-  const VecF f = (p.m - 1.0f) + scale(c, -p.k);
+  const VecF f = (p.m - 1.0f) + scale(c, -convert<float>(p.k));
   VecF y = log_of_parts(convert<float>(p.k), f);
   y = select(abs(x) < 1e-8f, x, y);
   y = select(x == -1.0f, splat(-kInfinity), y);
