@@ -24,6 +24,10 @@ class KerasTensor:
     __array_ufunc__ = None
     __array_priority__ = 200
 
+    # Set by the call that gives the tensor, and by layers that make masks.
+    _keras_history: Any
+    _keras_mask: Any
+
     def __init__(
         self,
         shape: Any,
@@ -90,7 +94,8 @@ class KerasTensor:
     def __addax_tensor__(self) -> NoReturn:
         raise ValueError(
             "A KerasTensor is symbolic: it's a placeholder for a shape an a dtype. "
-            "It doesn't have any actual numerical value. It can only be given to layers, models and "
+            "It doesn't have any actual numerical value. It can only be given to layers, models "
+            "and "
             f"the functions of `ops`. Received: {self!r}"
         )
 
@@ -132,7 +137,8 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
             number = size.__index__()
         except (AttributeError, TypeError, ValueError):
             raise ValueError(
-                f"Cannot convert '{shape}' to a shape. Found invalid entry '{size}' of type '{type(size)}'. "
+                f"Cannot convert '{shape}' to a shape. Found invalid entry '{size}' of type "
+                f"'{type(size)}'. "
             ) from None
         if number < 0:
             raise ValueError(

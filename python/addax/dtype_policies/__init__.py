@@ -18,7 +18,7 @@ from addax.dtype_policies.dtype_policy_map import DTypePolicyMap
 
 __all__ = ["DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "deserialize", "get", "serialize"]
 
-_CLASSES = {
+_CLASSES: dict[str, Any] = {
     "DTypePolicy": DTypePolicy,
     "FloatDTypePolicy": DTypePolicy,
     "DTypePolicyMap": DTypePolicyMap,

@@ -264,7 +264,8 @@ class Layer(LayerLosses, LayerState, Operation):
             return CallSignature(self.call)
         kept = cls.__dict__.get("_kept_call_signature")
         if kept is None or kept[0] is not cls.call:
-            kept = cls._kept_call_signature = (cls.call, CallSignature(self.call))
+            kept = (cls.call, CallSignature(self.call))
+            setattr(cls, "_kept_call_signature", kept)  # noqa: B010 - no attribute of Layer itself
         return kept[1]
 
     @property
@@ -366,7 +367,9 @@ class Layer(LayerLosses, LayerState, Operation):
         if (
             getattr(first, "_keras_mask", None) is None
             and not tree.is_nested(first)
-            and (not self._supports_masking or getattr(type(self).compute_mask, "_is_default", 0))
+            and (
+                not self._supports_masking or getattr(type(self).compute_mask, "_is_default", False)
+            )
         ):
             return  # no mask came in, and the layer makes none
         previous = tree.map_structure(get_keras_mask, first)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from addax import tree
 from addax.backend.tensor import convert_to_tensor, is_tensor
+
+if TYPE_CHECKING:
+    from addax.backend.variable import Variable
 
 
 class LayerLosses:
@@ -13,6 +16,11 @@ class LayerLosses:
 
     # Whether any layer ever added a loss; spares a walk over all sublayers at each call.
     _some_layer_added = False
+
+    if TYPE_CHECKING:
+        trainable_variables: list[Variable]
+
+        def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list: ...
 
     def _init_losses(self, activity_regularizer) -> None:
         self.activity_regularizer = activity_regularizer

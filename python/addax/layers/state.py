@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from addax.backend.dtypes import is_float_dtype, standardize_dtype
 from addax.backend.names import current_path, name_scope
@@ -18,6 +18,15 @@ class LayerState:
     _untracked: frozenset[str] = frozenset(
         ("_inbound_nodes", "_outbound_nodes", "_init_arguments", "_frozen_variables", "_losses")
     )
+
+    if TYPE_CHECKING:
+        name: str
+        built: bool
+
+        @property
+        def variable_dtype(self) -> str: ...
+
+        def _check_super_called(self) -> None: ...
 
     def _init_state(self, trainable: bool) -> None:
         self._own_variables: list[Variable] = []
@@ -325,6 +334,6 @@ def memory_size(variables) -> float:
     total = 0
     for v in variables:
         dtype = standardize_dtype(v.dtype)
-        width = bits.get(dtype) if dtype in bits else int("".join(filter(str.isdigit, dtype)))
+        width = bits[dtype] if dtype in bits else int("".join(filter(str.isdigit, dtype)))
         total += count_scalars([v]) * width
     return total / 8

@@ -248,9 +248,10 @@ class Functional(Model):
 
 def takes_inputs_and_outputs(cls: type) -> bool:
     """Whether a class's constructor has the parameters that `Functional` has."""
-    if cls.__init__ in (Functional.__init__, Model.__init__):
+    constructor = cls.__init__  # type: ignore[misc]
+    if constructor in (Functional.__init__, Model.__init__):
         return True
-    own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    own = list(inspect.signature(constructor).parameters.values())[1:]
     names = [p.name for p in own]
     if names[:3] == ["inputs", "outputs", "name"]:
         return all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in own[3:])

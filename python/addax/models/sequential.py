@@ -125,8 +125,9 @@ class Sequential(Model):
             return
         if not self._tensors and not isinstance(sequence[0], InputLayer):
             first = sequence[0]
-            if isinstance(first, (Functional, Sequential)) and len(sequence) > 1:
-                inputs = first.inputs if first._has_graph() else []
+            known = isinstance(first, Sequential) and first._has_graph()
+            if len(sequence) > 1 and (known or isinstance(first, Functional)):
+                inputs = first.inputs  # type: ignore[attr-defined]
                 if len(inputs) == 1:
                     self._connect_from(inputs[0].shape, inputs[0].dtype)
             return
@@ -146,7 +147,7 @@ class Sequential(Model):
                     )
                 self._tensors.append(x)
         if len(sequence) > 1:
-            shape = sequence[0].batch_shape
+            shape = self._tensors[0].shape
             self._build_shapes = {"input_shape": shape}
             self.input_spec = [
                 InputSpec(
@@ -202,9 +203,9 @@ class Sequential(Model):
 
     def _maybe_build(self, arguments, args, kwargs) -> None:
         first = next(iter(arguments.values()), None)
-        if isinstance(first, KerasTensor) or (hasattr(first, "shape") and hasattr(first, "dtype")):
-            # Token ids stay integers, though the first layer computes in floats.
-            self._called_with_dtype = None if is_float_dtype(first.dtype) else first.dtype
+        dtype = getattr(first, "dtype", None)
+        # Token ids stay integers, though the first layer computes in floats.
+        self._called_with_dtype = None if dtype is None or is_float_dtype(dtype) else str(dtype)
         super()._maybe_build(arguments, args, kwargs)
 
     @property
@@ -344,7 +345,7 @@ class Sequential(Model):
             "layers": [serialize_keras_object(layer) for layer in self._sequence],
         }
         if self._has_graph():
-            config["build_input_shape"] = tuple(self._sequence[0].batch_shape)
+            config["build_input_shape"] = self._tensors[0].shape
         return config
 
     @classmethod

@@ -45,9 +45,10 @@ def print_summary(
     for layer, depth in _listed(model, expand_nested, layer_range):
         table.add_row(*_row(layer, depth, connections, show_trainable))
 
+    buffer = io.StringIO()
     if print_fn is not None:
         console = rich.console.Console(
-            file=io.StringIO(),
+            file=buffer,
             highlight=False,
             force_terminal=False,
             color_system=None,
@@ -60,13 +61,17 @@ def print_summary(
     for line in _totals(model):
         console.print(line)
     if print_fn is not None:
-        print_fn(console.file.getvalue())
+        print_fn(buffer.getvalue())
 
 
 def _empty_table(width: int, ends: list, connections: _Connections, show_trainable: bool):
     import rich.table
 
-    names = [("Layer (type)", "left"), ("Output Shape", "left"), ("Param #", "right")]
+    names: list[tuple[str, Any]] = [
+        ("Layer (type)", "left"),
+        ("Output Shape", "left"),
+        ("Param #", "right"),
+    ]
     if not connections.linear:
         names.append(("Connected to", "left"))
     if show_trainable:
@@ -210,8 +215,9 @@ def _shape_text(layer) -> str:
 def _output_shapes(layer) -> list:
     if layer._inbound_nodes:
         return [x.shape for x in layer._inbound_nodes[-1].output_tensors]
-    if isinstance(layer, Layer) and getattr(layer, "_tensors", None):
-        return [layer._tensors[-1].shape]  # a Sequential that was never called symbolically
+    tensors = getattr(layer, "_tensors", None)
+    if isinstance(layer, Layer) and tensors:
+        return [tensors[-1].shape]  # a Sequential that was never called symbolically
     built_with = getattr(layer, "_build_shapes", None)
     if not built_with:
         return []

@@ -230,13 +230,14 @@ def _without_history(x):
     return x
 
 
-def _has_default_config(cls: type) -> bool:
+def _has_default_config(cls: type[Operation]) -> bool:
     return getattr(cls.get_config, "_is_default", False)
 
 
-def _not_accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
+def _not_accepted(cls: type[Operation], config: dict[str, Any]) -> dict[str, Any]:
     """Those of the arguments common to all layers that the constructor does not take."""
-    parameters = inspect.signature(cls.__init__).parameters
+    # Not signature(cls), which would be that of __new__.
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return {}
     common = ("name", "dtype", "trainable")

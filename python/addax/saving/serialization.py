@@ -94,6 +94,7 @@ def serialize_keras_object(obj) -> Any:
 def _object_config(obj) -> dict[str, Any]:
     cls = type(obj)
     place = registry.place_of(cls)
+    module: str | None
     if place is not None:
         module, class_name = place
         registered_name = None
@@ -257,19 +258,19 @@ def deserialize_keras_object(
 def _deserialize_object(config: dict, custom_objects, module_objects):
     shared_id = _shared_id(config)
     outermost = _state.shared is None
-    if outermost:
-        _state.shared = {}
-    elif shared_id is not None and shared_id in _state.shared:
-        return _state.shared[shared_id]
+    shared: dict[Any, Any] = {} if _state.shared is None else _state.shared
+    if shared_id is not None and shared_id in shared:
+        return shared[shared_id]
     if _state.depth >= _DEEPEST_OBJECT:
         raise ValueError(f"The config nests objects more than {_DEEPEST_OBJECT} deep.")
     _state.depth += 1
+    _state.shared = shared
     # Containers are counted anew inside each object: depths multiply, both bounded.
     containers, _state.containers = _state.containers, 0
     try:
         instance = _make(config, custom_objects, module_objects)
         if shared_id is not None:
-            _state.shared[shared_id] = instance
+            shared[shared_id] = instance
         return instance
     finally:
         _state.depth -= 1

@@ -153,8 +153,11 @@ def test_input_and_output_layers_are_lists_of_layers():
     assert model.output_layers == [model.layers[-1]]
 
 
-def test_a_built_model_first_gives_the_input_shape():
+@pytest.mark.parametrize("functional", [True, False])
+def test_a_built_model_first_gives_the_input_shape(functional):
     base = keras.Sequential([keras.Input((4,)), layers.Dense(3)], name="base")
+    if functional:
+        base = keras.Model(base.input, base.output)
     base.trainable = False
     model = keras.Sequential([base, layers.Dense(2)])
     assert model.built and model.input_shape == (None, 4)
