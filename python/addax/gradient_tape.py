@@ -12,7 +12,8 @@ from addax.backend.variable import Variable
 
 
 class GradientTape:
-    """Context that writes down what is computed from watched values, so that derivatives can be taken.
+    """Context that writes down what is computed from watched values, so that derivatives can be
+    taken.
 
     ```python
     with GradientTape() as tape:
@@ -20,8 +21,8 @@ class GradientTape:
     gradients = tape.gradient(loss, layer.trainable_variables)
     ```
 
-    Trainable Variables are watched when they are read. `gradient` may be called once, or any number of times if
-    `persistent`. Tapes nest, which gives higher derivatives.
+    Trainable Variables are watched when they are read. `gradient` may be called once, or any number
+    of times if `persistent`. Tapes nest, which gives higher derivatives.
 
     Args:
         persistent: Whether gradients may be taken more than once.
@@ -38,7 +39,8 @@ class GradientTape:
         if self._recording:
             raise ValueError("Tape is already recording.")
         if self._tape is None:
-            # Freed in `gradient` where it may be used only once; so Jacobians can walk it several times.
+            # Freed in `gradient` where it may be used only once; so Jacobians can walk it several
+            # times.
             self._tape = _core.Tape(True, self._watch_variables)
         self._tape.start()
         self._recording = True
@@ -79,8 +81,10 @@ class GradientTape:
         Args:
             target: Tensor or nested structure of tensors.
             sources: Tensor, Variable, or nested structure of them.
-            output_gradients: Weights of the targets' elements, of the targets' structure; ones if `None`.
-            unconnected_gradients: `"none"` gives `None` for a source on which the target does not depend, `"zero"` zeros.
+            output_gradients: Weights of the targets' elements, of the targets' structure; ones if
+                `None`.
+            unconnected_gradients: `"none"` gives `None` for a source on which the target does not
+                depend, `"zero"` zeros.
 
         Returns:
             Structure of `sources` with a tensor of each one's shape.
@@ -92,12 +96,15 @@ class GradientTape:
         unconnected = str(getattr(unconnected_gradients, "value", unconnected_gradients)).lower()
         if unconnected not in ("none", "zero"):
             raise ValueError(
-                f"Unknown value for unconnected_gradients: '{unconnected_gradients}'. Use 'none' or 'zero'."
+                f"Unknown value for unconnected_gradients: '{unconnected_gradients}'. Use 'none' "
+                f"or 'zero'."
             )
         targets = [convert_to_tensor(t) for t in tree.flatten(target)]
         upstream = None
         if output_gradients is not None:
-            weights = tree.flatten(output_gradients) if tree.is_nested(target) else [output_gradients]
+            weights = (
+                tree.flatten(output_gradients) if tree.is_nested(target) else [output_gradients]
+            )
             upstream = [
                 None if g is None else convert_to_tensor(g, t.dtype)
                 for g, t in zip(weights, targets)
@@ -147,7 +154,8 @@ class GradientTape:
         return tree.pack_sequence_as(sources, results)
 
     def batch_jacobian(self, target: Any, source: Any, **_: Any) -> Any:
-        """Jacobian of each sample: `target` (batch, …), `source` (batch, …) give (batch, …target, …source).
+        """Jacobian of each sample: `target` (batch, …), `source` (batch, …) give (batch,
+        …target, …source).
 
         A sample of the target must depend on the same sample of the source alone.
         """
@@ -197,7 +205,8 @@ class GradientTape:
     def _used(self) -> Any:
         if self._tape is None:
             raise RuntimeError(
-                "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians)"
+                "A non-persistent GradientTape can only be used to compute one set of gradients "
+                "(or jacobians)"
             )
         if self._recording and not self._persistent:
             self.__exit__()

@@ -1,6 +1,8 @@
-"""Nested structures of lists, tuples, named tuples and dicts: flatten them, map over them, put them together again.
+"""Nested structures of lists, tuples, named tuples and dicts: flatten them, map over them, put
+them together again.
 
-Everything else, `None` included, is a leaf. Dicts are visited in the order of their sorted keys, ordered dicts in their own.
+Everything else, `None` included, is a leaf. Dicts are visited in the order of their sorted keys,
+ordered dicts in their own.
 """
 
 from __future__ import annotations
@@ -90,7 +92,8 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
 
 
 def map_structure(func: Callable, *structures: Any, none_is_leaf: bool = True) -> Any:
-    """Applies `func` to the corresponding leaves of structures of one form; the result has that form.
+    """Applies `func` to the corresponding leaves of structures of one form; the result has that
+    form.
 
     Raises:
         TypeError: If `func` is not callable.
@@ -120,7 +123,8 @@ def _map(func: Callable, first: Any, others: tuple, none_is_leaf: bool) -> Any:
 
 
 def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any) -> Any:
-    """Applies `func` to the parts of the structures that stand where `shallow_structure` has leaves."""
+    """Applies `func` to the parts of the structures that stand where `shallow_structure` has
+    leaves."""
     if not structures:
         raise ValueError("Must provide at least one structure")
     if not is_nested(shallow_structure):
@@ -149,10 +153,12 @@ def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any
 
 
 def traverse(func: Callable, structure: Any, top_down: bool = True) -> Any:
-    """Applies `func` to every node. Where it returns something other than `None`, that stands in the result.
+    """Applies `func` to every node. Where it returns something other than `None`, that stands
+    in the result.
 
     Args:
-        func: Called with each subtree. `None` means: go on into it (top-down) or keep it (bottom-up); `MAP_TO_NONE` means: put `None`.
+        func: Called with each subtree. `None` means: go on into it (top-down) or keep it
+            (bottom-up); `MAP_TO_NONE` means: put `None`.
         structure: Nested structure.
         top_down: Parents before their children, otherwise after.
     """
@@ -176,7 +182,8 @@ def traverse(func: Callable, structure: Any, top_down: bool = True) -> Any:
 
 
 def assert_same_structure(a: Any, b: Any, check_types: bool = True) -> None:
-    """Checks that two structures have one form: the same nesting, lengths and keys (and, if wanted, types).
+    """Checks that two structures have one form: the same nesting, lengths and keys (and, if
+    wanted, types).
 
     Raises:
         ValueError: If the nesting, a length or a key differs, or a type.
@@ -215,7 +222,8 @@ def assert_same_paths(a: Any, b: Any) -> None:
     if paths_a != paths_b:
         raise ValueError(
             "`a` and `b` don't have the same paths. "
-            f"Only in a: {sorted(map(str, paths_a - paths_b))}, only in b: {sorted(map(str, paths_b - paths_a))}"
+            f"Only in a: {sorted(map(str, paths_a - paths_b))}, only in b: "
+            f"{sorted(map(str, paths_b - paths_a))}"
         )
 
 
@@ -236,7 +244,8 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
     count = len(flatten(structure))
     if count != len(leaves):
         raise ValueError(
-            f"Could not pack sequence. Structure had {count} atoms, but flat_sequence had {len(leaves)} items. "
+            f"Could not pack sequence. Structure had {count} atoms, but flat_sequence had "
+            f"{len(leaves)} items. "
             f"Structure: {structure}, flat_sequence: {leaves}."
         )
     source = iter(leaves)

@@ -86,7 +86,8 @@ _BUILT_IN = set(_FUNCTIONS.values())
 
 
 def serialize(activation: Any) -> Any:
-    """The name of a built-in activation, the registered name of another function, or the config of a layer.
+    """The name of a built-in activation, the registered name of another function, or the config
+    of a layer.
 
     Raises:
         ValueError: If it is not serializable.
@@ -98,7 +99,8 @@ def serialize(activation: Any) -> Any:
     config = serialize_keras_object(activation)
     if not isinstance(config, dict) or "config" not in config:
         raise ValueError(
-            f"Unknown activation function: {activation}. It cannot be serialized: register it with `register_keras_serializable`."
+            f"Unknown activation function: {activation}. It cannot be serialized: register it "
+            f"with `register_keras_serializable`."
         )
     if config.get("class_name") != "function":
         return config

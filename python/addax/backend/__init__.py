@@ -1,9 +1,11 @@
-"""What tensors, variables and programs are in Python; the public names are those of `keras.backend`."""
+"""What tensors, variables and programs are in Python; the public names are those of
+`keras.backend`."""
 
 from addax.backend import names
-from addax.backend import operators as _operators  # attaches the operators of tensors
+from addax.backend import operators as _operators  # noqa: F401 - attaches operators
 from addax.backend.config import (
     backend,
+    device,
     epsilon,
     floatx,
     image_data_format,
@@ -33,6 +35,7 @@ __all__ = [
     "compute_output_spec",
     "convert_to_numpy",
     "convert_to_tensor",
+    "device",
     "epsilon",
     "floatx",
     "get_uid",

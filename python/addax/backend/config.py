@@ -1,4 +1,5 @@
-"""Process-wide settings: default float type, fuzz factor, image layout, logging, traceback filtering."""
+"""Process-wide settings: default float type, fuzz factor, image layout, logging, traceback
+filtering."""
 
 from __future__ import annotations
 
@@ -15,6 +16,26 @@ _traceback_filtering = True
 def backend() -> str:
     """Name of the engine that computes; always `"addax"`."""
     return "addax"
+
+
+class device:  # noqa: N801 - Keras's name
+    """Context that computes on a device; there is one, the CPU.
+
+    Raises:
+        ValueError: If the name is that of another device.
+    """
+
+    def __init__(self, device_name: str):
+        if str(device_name).lower().partition(":")[0] not in ("cpu", "/cpu", "/device"):
+            raise ValueError(
+                f"There is no device '{device_name}': everything runs on the CPU. Use 'cpu'."
+            )
+
+    def __enter__(self) -> device:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def floatx() -> str:

@@ -1,7 +1,7 @@
 """Names of dtypes, and which dtype two of them meet in.
 
-Promotion follows JAX (https://docs.jax.dev/en/latest/type_promotion.html), as Keras's does: Python numbers are weak, an
-integer and a float give the float.
+Promotion follows JAX (https://docs.jax.dev/en/latest/type_promotion.html), as Keras's does: Python
+numbers are weak, an integer and a float give the float.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
 INT_TYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 ALLOWED_DTYPES = frozenset((*FLOAT_TYPES, *INT_TYPES, "bool", "string"))
 
-# The dtypes that tensors have; arrays of the others are widened to the first that holds all their values.
+# The dtypes that tensors have; arrays of the others are widened to the first that holds all their
+# values.
 TENSOR_DTYPES = frozenset(
     ("bfloat16", "float16", "float32", "float64", "uint8", "int32", "int64", "bool")
 )
@@ -43,7 +44,8 @@ _NAMES = {name: name for name in ALLOWED_DTYPES}
 
 
 def standardize_dtype(dtype: object) -> str:
-    """The name of a dtype: `"float32"` for `"float32"`, `np.float32`, `np.dtype("float32")`, `None` is `floatx()`.
+    """The name of a dtype: `"float32"` for `"float32"`, `np.float32`, `np.dtype("float32")`,
+    `None` is `floatx()`.
 
     Raises:
         ValueError: If it is not a dtype.

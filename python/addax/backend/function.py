@@ -1,7 +1,9 @@
-"""Functions that run as recorded programs: recorded once per signature, then replayed by the core without Python."""
+"""Functions that run as recorded programs: recorded once per signature, then replayed by the
+core without Python."""
 
 from __future__ import annotations
 
+import operator
 import sys
 import threading
 from collections.abc import Callable
@@ -24,27 +26,42 @@ class _Static:
 
 
 class RecordedFunction:
-    """One recording of a function: the program, and how its outputs fit into the structure that the function returned."""
+    """One recording of a function: the program, and how its outputs fit into the structure that
+    the function returned."""
 
-    __slots__ = ("executable", "outputs", "program", "single")
+    __slots__ = ("assemble", "executable", "outputs", "program", "single")
 
     def __init__(self, program: Any, outputs: Any):
         self.program = program
         self.outputs = outputs  # structure whose leaves are indices of outputs, or _Static
         self.single = outputs == 0 and isinstance(outputs, int)
+        self.assemble = _assembler(outputs)  # the program's results → the function's result
         self.executable = _core.Executable(program)
 
     def run(self, values: list) -> Any:
-        results = self.executable.run(values)
-        if self.single:
-            return results[0]
-        return tree.map_structure(
-            lambda leaf: leaf.value if isinstance(leaf, _Static) else results[leaf], self.outputs
-        )
+        return self.assemble(self.executable.run(values))
+
+
+def _assembler(outputs: Any) -> Callable[[list], Any]:
+    """The function that puts a program's results into a structure."""
+    if isinstance(outputs, _Static):
+        value = outputs.value
+        return lambda _: value
+    if isinstance(outputs, int):
+        return operator.itemgetter(outputs)
+    if type(outputs) is dict:
+        pairs = [(key, _assembler(part)) for key, part in outputs.items()]
+        return lambda results: {key: part(results) for key, part in pairs}
+    if type(outputs) in (list, tuple):
+        kind, parts = type(outputs), [_assembler(part) for part in outputs]
+        return lambda results: kind([part(results) for part in parts])
+    leaves = [_assembler(leaf) for leaf in tree.flatten(outputs)]
+    return lambda results: tree.pack_sequence_as(outputs, [leaf(results) for leaf in leaves])
 
 
 def record(fn: Callable, args: Any, kwargs: Any, specs: dict[int, tuple]) -> RecordedFunction:
-    """Records `fn(*args, **kwargs)` with a symbolic tensor for the i-th leaf where `specs` has `i: (name, dtype, dims)`.
+    """Records `fn(*args, **kwargs)` with a symbolic tensor for the i-th leaf where `specs` has
+    `i: (name, dtype, dims)`.
 
     The program's inputs are those leaves in order.
     """
@@ -73,15 +90,18 @@ def record(fn: Callable, args: Any, kwargs: Any, specs: dict[int, tuple]) -> Rec
 class CompiledFunction:
     """Calls a function through recorded programs.
 
-    The function is recorded once for each signature: the nesting of its arguments, the dtypes and ranks of the arrays among
-    them, their known sizes, and the values of everything else. The leading axis of every array is the unknown `batch`, so
-    that one program serves all batch sizes; further axes are unknown where `shapes` says `None`.
+    The function is recorded once for each signature: the nesting of its arguments, the dtypes and
+        ranks of the arrays among
+    them, their known sizes, and the values of everything else. The leading axis of every array is
+    the unknown `batch`, so that one program serves all batch sizes; further axes are unknown where
+    `shapes` says `None`.
 
     Args:
-        fn: Function of nested structures of arrays and plain values that returns such a structure. It may read and assign
-            Variables. It is called with symbolic tensors.
-        shapes: One entry per positional argument (missing ones are `None`): a structure of shapes in which `None` stands
-            for an unknown size, as far as it goes. `None` in place of a shape: only the leading axis is unknown.
+        fn: Function of nested structures of arrays and plain values that returns such a structure.
+            It may read and assign Variables. It is called with symbolic tensors.
+        shapes: One entry per positional argument (missing ones are `None`): a structure of shapes
+            in which `None` stands for an unknown size, as far as it goes. `None` in place of a
+            shape: only the leading axis is unknown.
 
     Raises:
         TypeError: At a call, if a plain value is not hashable.
@@ -120,7 +140,8 @@ class CompiledFunction:
                 self._recorded[key] = recorded
         return recorded
 
-    # Signatures. The key must say everything that `_specs` depends on: which axes are unknown, and which unknowns are equal.
+    # Signatures. The key must say everything that `_specs` depends on: which axes are unknown, and
+    # which unknowns are equal.
 
     def _signature(self, args: tuple, kwargs: dict) -> tuple[Any, list]:
         key: list = []
@@ -154,26 +175,32 @@ class CompiledFunction:
 
 
 class _Sizes:
-    """The sizes that unknown axes have in one call. Axes at one position share an unknown where their sizes are equal."""
+    """The sizes that unknown axes have in one call. Axes at one position share an unknown where
+    their sizes are equal."""
 
-    __slots__ = ("lengths",)
+    __slots__ = ("first", "lengths", "uniform")
 
     def __init__(self) -> None:
         self.lengths: list[tuple[int, int]] = []  # (axis, size)
+        self.first: dict[int, int] = {}  # axis → the first size seen
+        self.uniform = True  # whether all axes at a position agree
+
+    def add(self, axis: int, size: int) -> None:
+        self.lengths.append((axis, size))
+        if self.first.setdefault(axis, size) != size:
+            self.uniform = False
 
     def pattern(self) -> Any:
-        """Which unknown sizes are equal; a tuple of group numbers, `None` if all axes at a position agree."""
-        first = {}
-        uniform = True
-        for axis, size in self.lengths:
-            uniform = first.setdefault(axis, size) == size and uniform
-        if uniform:
+        """Which unknown sizes are equal: a tuple of names, `None` if all axes at a position
+        agree."""
+        if self.uniform:
             return None
         groups = self.groups()
         return tuple(groups[pair] for pair in self.lengths)
 
     def groups(self) -> dict[tuple[int, int], Any]:
-        """The name of the unknown for each (axis, size); a size of 1 among larger ones is itself, since it broadcasts."""
+        """The name of the unknown for each (axis, size); a size of 1 among larger ones is
+        itself, since it broadcasts."""
         seen: dict[int, list[int]] = {}
         for axis, size in self.lengths:
             order = seen.setdefault(axis, [])
@@ -191,16 +218,29 @@ class _Sizes:
 
 
 def _visit(x: Any, declared: Any, key: list, values: list, sizes: _Sizes) -> None:
-    """Adds to the key what a recording depends on, and to the values the arrays, in the order of `tree.flatten`."""
+    """Adds to the key what a recording depends on, and to the values the arrays, in the order of
+    `tree.flatten`."""
+    kind = type(x)
+    if kind is tuple or kind is list:
+        key.append((kind, len(x)))
+        for i, item in enumerate(x):
+            _visit(item, declared and _declared_for(declared, i), key, values, sizes)
+        return
     shape = getattr(x, "shape", None)
     if shape is not None and not isinstance(x, type):
         value = _as_value(x)
         values.append(value)
-        unknown = _axes(value.shape, declared, sizes)
-        known = tuple(None if i in unknown else size for i, size in enumerate(value.shape))
-        key.append((_dtype_name(value.dtype), known))
+        shape = value.shape
+        dtype = value.dtype
+        if declared is None and shape:
+            sizes.add(0, shape[0])
+            key.append((_dtype_names.get(dtype) or _dtype_name(dtype), shape[1:]))
+        else:
+            unknown = _axes(shape, declared, sizes)
+            known = tuple(None if i in unknown else size for i, size in enumerate(shape))
+            key.append((_dtype_name(dtype), None, known))
     elif isinstance(x, (list, tuple)):
-        key.append((type(x), len(x)))
+        key.append((kind, len(x)))
         for i, item in enumerate(x):
             _visit(item, _declared_for(declared, i), key, values, sizes)
     elif isinstance(x, dict):
@@ -209,7 +249,7 @@ def _visit(x: Any, declared: Any, key: list, values: list, sizes: _Sizes) -> Non
         for name in names:
             _visit(x[name], _declared_for(declared, name), key, values, sizes)
     else:
-        key.append((type(x), x))
+        key.append((kind, x))
 
 
 _dtype_names: dict[Any, str] = {}
@@ -269,11 +309,11 @@ def _axes(shape: tuple, declared: Any, sizes: _Sizes) -> tuple[int, ...]:
     if rank == 0:
         return ()
     if declared is None or not tree.is_shape(declared) or len(declared) != rank:
-        sizes.lengths.append((0, shape[0]))
+        sizes.add(0, shape[0])
         return (0,)
     unknown = tuple(i for i in range(rank) if i == 0 or declared[i] is None)
     for axis in unknown:
-        sizes.lengths.append((axis, shape[axis]))
+        sizes.add(axis, shape[axis])
     return unknown
 
 

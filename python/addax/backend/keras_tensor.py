@@ -176,7 +176,4 @@ def _holds(x: Any) -> bool:
         return True
     if isinstance(x, dict):
         x = x.values()
-    for item in x:
-        if isinstance(item, _MAY_HOLD) and _holds(item):
-            return True
-    return False
+    return any(isinstance(item, _MAY_HOLD) and _holds(item) for item in x)

@@ -1,4 +1,5 @@
-"""Automatic names (`dense`, `dense_1`, …) and the stack of name scopes that paths of variables are made of."""
+"""Automatic names (`dense`, `dense_1`, …) and the stack of name scopes that paths of variables
+are made of."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ _scopes = threading.local()
 
 
 def to_snake_case(name: str) -> str:
-    """`"BatchNormalization"` → `"batch_normalization"`, `"PReLU"` → `"p_re_lu"`, as Keras spells it."""
+    """`"BatchNormalization"` → `"batch_normalization"`, `"PReLU"` → `"p_re_lu"`, as Keras
+    spells it."""
     name = re.sub(r"\W+", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
@@ -46,8 +48,8 @@ class name_scope:
 
     Args:
         name: Text without `/`.
-        caller: Object that opens the scope. A scope that is opened again directly inside itself by the same caller
-            does not add its name twice.
+        caller: Object that opens the scope. A scope that is opened again directly inside itself by
+            the same caller does not add its name twice.
         deduplicate: Whether the rule above holds.
         override_parent: Path that replaces the path of the scopes outside.
     """

@@ -1,7 +1,8 @@
-"""Arithmetic, comparison and indexing operators of tensors, KerasTensors and Variables: one table for all three.
+"""Arithmetic, comparison and indexing operators of tensors, KerasTensors and Variables: one
+table for all three.
 
-Two tensors of one dtype, or a tensor and a Python number of its kind, go straight to the core; everything else
-(promotion, NumPy arrays, KerasTensors) goes through the function in `addax.ops`.
+Two tensors of one dtype, or a tensor and a Python number of its kind, go straight to the core;
+everything else (promotion, NumPy arrays, KerasTensors) goes through the function in `addax.ops`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from addax.backend.variable import Variable
 _FLOATS = frozenset(FLOAT_TYPES)
 _NUMBERS = _FLOATS | {"int32", "int64", "uint8"}
 
-# operator: (function in addax.ops, operation of the core, dtypes for which the two are the same thing)
+# operator: (function in addax.ops, operation of the core, dtypes for which the two are the same
+# thing)
 _ARITHMETIC: dict[str, tuple[str, str, frozenset[str]]] = {
     "add": ("add", "add", _NUMBERS),
     "sub": ("subtract", "subtract", _NUMBERS),
@@ -49,13 +51,16 @@ def _not_a_value(x: Any) -> bool:
 
 def _through_ops(name: str, reflected: bool = False) -> Callable:
     """The operator that calls `addax.ops.<name>`, whatever the operands are."""
+    function: Any = None
 
     def operator(self: Any, other: Any) -> Any:
+        nonlocal function
         if _not_a_value(other):
             return NotImplemented
-        from addax import ops
+        if function is None:
+            from addax import ops
 
-        function = getattr(ops, name)
+            function = getattr(ops, name)
         return function(other, self) if reflected else function(self, other)
 
     return operator
@@ -70,6 +75,9 @@ def _straight(name: str, core_name: str, dtypes: frozenset[str], reflected: bool
         dtype = self.dtype
         if dtype in dtypes:
             kind = type(other)
+            if kind is Variable:
+                other = other.value
+                kind = Tensor
             if kind is Tensor:
                 if other.dtype == dtype:
                     return run(other, self) if reflected else run(self, other)
@@ -79,6 +87,15 @@ def _straight(name: str, core_name: str, dtypes: frozenset[str], reflected: bool
         return general(self, other)
 
     return operator
+
+
+def _of_value(operator: Callable) -> Callable:
+    """The operator of tensors, for Variables."""
+
+    def of_value(self: Any, other: Any) -> Any:
+        return operator(self.value, other)
+
+    return of_value
 
 
 def _matmul(self: Any, other: Any) -> Any:
@@ -150,13 +167,16 @@ def _attach() -> None:
     for kind in (Tensor, KerasTensor, Variable):
         for operator, (name, core_name, dtypes) in _ARITHMETIC.items():
             for prefix, reflected in (("", False), ("r", True)):
-                if kind is Tensor:
-                    function = _straight(name, core_name, dtypes, reflected)
-                else:
+                if kind is KerasTensor:
                     function = _through_ops(name, reflected)
+                else:
+                    function = _straight(name, core_name, dtypes, reflected)
+                if kind is Variable:
+                    function = _of_value(function)
                 setattr(kind, f"__{prefix}{operator}__", function)
         for operator, name in _COMPARISON.items():
-            # KerasTensors are looked for in lists (`x in inputs`): equality stays identity, as in Keras.
+            # KerasTensors are looked for in lists (`x in inputs`): equality stays identity, as in
+            # Keras.
             if kind is not KerasTensor or operator != "eq":
                 setattr(kind, f"__{operator}__", _through_ops(name))
         kind.__hash__ = object.__hash__

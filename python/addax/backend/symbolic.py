@@ -10,9 +10,11 @@ from addax.backend.keras_tensor import KerasTensor
 
 
 def unknown_dims(shape: tuple[int | None, ...]) -> tuple:
-    """The shape with a named unknown in place of each `None`: `batch` for the leading axis, `axis1`, … for others.
+    """The shape with a named unknown in place of each `None`: `batch` for the leading axis,
+    `axis1`, … for others.
 
-    Unknown sizes at one position are taken as equal: a batch is a batch, and sequences that meet in one layer have one length.
+    Unknown sizes at one position are taken as equal: a batch is a batch, and sequences that meet in
+        one layer have one length.
     """
     return tuple(
         (_core.Dim.unknown("batch" if axis == 0 else f"axis{axis}") if size is None else size)
@@ -21,7 +23,8 @@ def unknown_dims(shape: tuple[int | None, ...]) -> tuple:
 
 
 def compute_output_spec(fn: Callable, *args: Any, **kwargs: Any) -> Any:
-    """Calls `fn` with symbolic tensors in place of KerasTensors; tensors in its result become KerasTensors.
+    """Calls `fn` with symbolic tensors in place of KerasTensors; tensors in its result become
+    KerasTensors.
 
     Nothing is computed, and variables that `fn` assigns keep their values.
     """

@@ -34,8 +34,9 @@ def convert_to_tensor(
     """A tensor with the values of a number, array, (nested) list, Variable or tensor.
 
     Args:
-        x: The value. NumPy arrays keep their dtype (8- and 16-bit integers widen to int32, unsigned ones to the next that
-            holds them); Python floats become `floatx()`, ints int32 (int64 if they need it).
+        x: The value. NumPy arrays keep their dtype (8- and 16-bit integers widen to int32, unsigned
+            ones to the next that holds them); Python floats become `floatx()`, ints int32 (int64 if
+            they need it).
         dtype: Dtype of the result; `None` as above.
         sparse, ragged: Kept for Keras's signature; the result is dense.
 
@@ -126,9 +127,9 @@ def to_array(x: Any) -> np.ndarray:
         if array.dtype == np.float64 and isinstance(first, (float, int, list, tuple)):
             floatx = config.floatx()
             return array.astype("float32" if floatx == "bfloat16" else floatx)
-        if array.dtype == np.int64 and isinstance(first, int):
-            if array.size == 0 or (array.min() >= _INT32_MIN and array.max() <= _INT32_MAX):
-                return array.astype(np.int32)
+        whole = array.dtype == np.int64 and isinstance(first, int)
+        if whole and array.min() >= _INT32_MIN and array.max() <= _INT32_MAX:
+            return array.astype(np.int32)
     return array
 
 

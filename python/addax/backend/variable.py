@@ -19,8 +19,8 @@ class Variable:
     """State of a layer, metric or optimizer: trained weights, moving averages, counters.
 
     Args:
-        initializer: The first value (array, tensor, number, list), or a callable `f(shape, dtype=)` or the name of an
-            initializer, which need `shape`.
+        initializer: The first value (array, tensor, number, list), or a callable `f(shape, dtype=)`
+            or the name of an initializer, which need `shape`.
         shape: Shape of the value, for a callable.
         dtype: Dtype; `None` is that of the value if it has one, else `floatx()`.
         trainable: Whether optimizers change it.
@@ -178,7 +178,7 @@ class Variable:
         Raises:
             ValueError: If the shapes differ.
         """
-        value = cast(convert_to_tensor(value), self._dtype)
+        value = convert_to_tensor(value, self._dtype)
         if not _fits(value.shape, self._shape):
             raise ValueError(
                 "The shape of the target variable and the shape of the target value in "
@@ -276,14 +276,16 @@ def _first_value(initializer: Any, shape: Any, dtype: Any) -> Any:
             sizes = standardize_shape(shape)
             if None in sizes:
                 raise ValueError(
-                    "Shapes used to initialize variables must be fully-defined (no `None` dimensions). "
+                    "Shapes used to initialize variables must be fully-defined (no `None` "
+                    "dimensions). "
                     f"Received: shape={shape}"
                 )
             dtype = standardize_dtype(dtype)
             value = convert_to_tensor(initializer(sizes, dtype=dtype), dtype)
             if tuple(value.shape) != sizes:
                 raise ValueError(
-                    f"The initializer gave a value of shape {tuple(value.shape)} for a variable of shape {sizes}. "
+                    f"The initializer gave a value of shape {tuple(value.shape)} for a variable "
+                    f"of shape {sizes}. "
                     f"Received: initializer={initializer}"
                 )
             return value
@@ -292,13 +294,15 @@ def _first_value(initializer: Any, shape: Any, dtype: Any) -> Any:
         value = convert_to_tensor(initializer, standardize_dtype(dtype))
         if shape is not None and tuple(value.shape) != standardize_shape(shape):
             raise ValueError(
-                f"The value has shape {tuple(value.shape)}, but the variable was asked to have shape {tuple(shape)}."
+                f"The value has shape {tuple(value.shape)}, but the variable was asked to have "
+                f"shape {tuple(shape)}."
             )
         return value
 
 
 def init_scope() -> Any:
-    """Context whose computations are carried out at once, even while a program is being recorded."""
+    """Context whose computations are carried out at once, even while a program is being
+    recorded."""
     return _core.suspend_recording()
 
 
@@ -338,14 +342,16 @@ def _autocast_dtype() -> str | None:
 
 
 class AutocastScope:
-    """Context in which floating-point variables with `autocast` are seen in another float type; `None` ends that."""
+    """Context in which floating-point variables with `autocast` are seen in another float type;
+    `None` ends that."""
 
     def __init__(self, dtype: Any):
         if dtype is not None:
             dtype = standardize_dtype(dtype)
             if not is_float_dtype(dtype):
                 raise ValueError(
-                    "`AutocastScope` can only be used with a floating-point target dtype, such as 'float16'. "
+                    "`AutocastScope` can only be used with a floating-point target dtype, such "
+                    "as 'float16'. "
                     f"Received: dtype={dtype}"
                 )
         self.dtype = dtype
@@ -367,7 +373,8 @@ class AutocastScope:
 
 
 class StatelessScope:
-    """Context that keeps assignments to itself: variables read the values given here and keep their own.
+    """Context that keeps assignments to itself: variables read the values given here and keep
+    their own.
 
     Args:
         state_mapping: Pairs (variable, value) to read instead of the variables' own values.
@@ -378,13 +385,15 @@ class StatelessScope:
         for variable, value in state_mapping or ():
             if not isinstance(variable, Variable):
                 raise ValueError(
-                    "Invalid reference variable in StatelessScope: all keys in argument `mapping` must be "
+                    "Invalid reference variable in StatelessScope: all keys in argument "
+                    "`mapping` must be "
                     f"Variable instances. Received instead: {variable}"
                 )
             value = convert_to_tensor(value, variable._dtype)
             if not _fits(value.shape, variable.shape):
                 raise ValueError(
-                    "Invalid variable value in StatelessScope: all values in argument `mapping` must be tensors "
+                    "Invalid variable value in StatelessScope: all values in argument `mapping` "
+                    "must be tensors "
                     "with a shape that matches the corresponding variable shape. "
                     f"For variable {variable}, received invalid value {value}"
                 )

@@ -1,4 +1,5 @@
-"""Operations on tensors, under the names of `keras.ops`. They take tensors, Variables, NumPy arrays, numbers, lists and KerasTensors."""
+"""Operations on tensors, under the names of `keras.ops`. They take tensors, Variables, NumPy
+arrays, numbers, lists and KerasTensors."""
 
 from addax.ops import image, linalg, math, nn, numpy
 from addax.ops.core import (

@@ -51,13 +51,15 @@ def dot_product_attention(
         if x.ndim != 4:
             raise ValueError(
                 "`dot_product_attention` only supports 4D inputs. "
-                f"Received: query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape} (`{name}`)."
+                f"Received: query.shape={query.shape}, key.shape={key.shape}, "
+                f"value.shape={value.shape} (`{name}`)."
             )
     heads, key_heads = query.shape[2], key.shape[2]
     if heads != key_heads:
         if heads % key_heads:
             raise ValueError(
-                f"The number of query heads must be a multiple of the key heads. Received: {heads} and {key_heads}"
+                f"The number of query heads must be a multiple of the key heads. Received: "
+                f"{heads} and {key_heads}"
             )
         key = repeat(key, heads // key_heads, axis=2)
         value = repeat(value, heads // key_heads, axis=2)

@@ -1,4 +1,5 @@
-"""Convolutions over 1, 2 or 3 spatial axes. The core computes channels-last; channels-first goes through transposes."""
+"""Convolutions over 1, 2 or 3 spatial axes. The core computes channels-last; channels-first
+goes through transposes."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -
     fits = len(values) == n and all(isinstance(v, int) for v in values)
     if not fits or any(v < least for v in values):
         raise ValueError(
-            f"`{name}` must be a {kind} integer or a tuple of {n} {kind} integers. Received: {name}={value}"
+            f"`{name}` must be a {kind} integer or a tuple of {n} {kind} integers. Received: "
+            f"{name}={value}"
         )
     return values
 
@@ -39,7 +41,8 @@ def standardize_padding(padding: str) -> str:
     name = str(padding).lower()
     if name not in ("valid", "same"):
         raise ValueError(
-            f"The `padding` argument must be one of {{'valid', 'same'}}. Received: padding={padding}"
+            f"The `padding` argument must be one of {{'valid', 'same'}}. Received: "
+            f"padding={padding}"
         )
     return name
 
@@ -56,11 +59,13 @@ def _spatial(x: Any, kernel: Any, kind: str) -> int:
     n = x.ndim - 2
     if n not in (1, 2, 3):
         raise ValueError(
-            f"`{kind}` needs inputs of rank 3, 4 or 5 (batch, spatial axes, channels). Received: inputs.shape={x.shape}"
+            f"`{kind}` needs inputs of rank 3, 4 or 5 (batch, spatial axes, channels). Received: "
+            f"inputs.shape={x.shape}"
         )
     if kernel.ndim != n + 2:
         raise ValueError(
-            f"`kernel` must have rank {n + 2} for inputs of shape {x.shape}. Received: kernel.shape={kernel.shape}"
+            f"`kernel` must have rank {n + 2} for inputs of shape {x.shape}. Received: "
+            f"kernel.shape={kernel.shape}"
         )
     return n
 
@@ -87,7 +92,8 @@ def _check_output(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any
         if isinstance(size, int) and size < (k - 1) * d + 1:
             raise ValueError(
                 "Computed output size would be negative. Received "
-                f"`inputs shape={x.shape}`, `kernel shape={kernel.shape}`, `dilation_rate={dilation}`."
+                f"`inputs shape={x.shape}`, `kernel shape={kernel.shape}`, "
+                f"`dilation_rate={dilation}`."
             )
 
 
@@ -104,9 +110,11 @@ def conv(
 
     Args:
         inputs: `(batch, …spatial, channels)`, or `(batch, channels, …spatial)` if channels-first.
-        kernel: `(…size, channels / groups, filters)`. Fewer kernel channels than input channels mean a grouped convolution.
+        kernel: `(…size, channels / groups, filters)`. Fewer kernel channels than input channels
+            mean a grouped convolution.
         strides: Step of the window, one number or one per spatial axis.
-        padding: "valid", or "same": the output has `ceil(size / stride)`, what is odd is padded at the end.
+        padding: "valid", or "same": the output has `ceil(size / stride)`, what is odd is padded at
+            the end.
         data_format: "channels_last" or "channels_first"; the configured one if `None`.
         dilation_rate: Distance of the kernel's elements.
 
@@ -130,7 +138,8 @@ def conv(
     groups = channels // per_group
     if kernel.shape[-1] % groups:
         raise ValueError(
-            f"The number of filters must be divisible by the number of groups. Received: {kernel.shape[-1]} filters, {groups} groups"
+            f"The number of filters must be divisible by the number of groups. Received: "
+            f"{kernel.shape[-1]} filters, {groups} groups"
         )
     _check_output(x, kernel, strides, padding, dilation)
     y = core("conv")(
@@ -163,7 +172,8 @@ def depthwise_conv(
         x = to_channels_last(x)
     if x.dims[-1] != kernel.shape[-2]:
         raise ValueError(
-            f"`kernel` must have as many channels as the inputs. Received: inputs.shape={x.shape}, kernel.shape={kernel.shape}"
+            f"`kernel` must have as many channels as the inputs. Received: "
+            f"inputs.shape={x.shape}, kernel.shape={kernel.shape}"
         )
     _check_output(x, kernel, strides, padding, dilation)
     y = core("depthwise_conv")(
@@ -193,7 +203,8 @@ def conv_transpose_sizes(
     """(output size, padding before, padding after) of a transposed convolution along one axis.
 
     The paddings are those of the convolution whose gradient it is, so the output is
-    `(size - 1) * stride + reach - before - after + what the stride leaves over`. The sizes are Keras's.
+    `(size - 1) * stride + reach - before - after + what the stride leaves over`. The sizes are
+    Keras's.
     """
     reach = (kernel - 1) * dilation + 1
     if padding == "valid":
@@ -226,8 +237,8 @@ def conv_transpose(
         kernel: `(…size, filters, channels)`.
         strides: Factor by which the spatial axes grow.
         padding: "valid" or "same".
-        output_padding: What is added to the output's size, below the stride; `None`: "same" gives `size * stride`, "valid"
-            `(size - 1) * stride + max(kernel reach, stride)`.
+        output_padding: What is added to the output's size, below the stride; `None`: "same" gives
+            `size * stride`, "valid" `(size - 1) * stride + max(kernel reach, stride)`.
         data_format: "channels_last" or "channels_first"; the configured one if `None`.
         dilation_rate: Distance of the kernel's elements.
 
@@ -245,13 +256,15 @@ def conv_transpose(
     )
     if any(a is not None and a >= s for a, s in zip(added, strides)):
         raise ValueError(
-            f"Stride must be greater than output padding. Received: strides={strides}, output_padding={output_padding}"
+            f"Stride must be greater than output padding. Received: strides={strides}, "
+            f"output_padding={output_padding}"
         )
     if first:
         x = to_channels_last(x)
     if x.dims[-1] != kernel.shape[-1]:
         raise ValueError(
-            f"The last axis of `kernel` must be the inputs' channels. Received: inputs.shape={x.shape}, kernel.shape={kernel.shape}"
+            f"The last axis of `kernel` must be the inputs' channels. Received: "
+            f"inputs.shape={x.shape}, kernel.shape={kernel.shape}"
         )
     shape, pads = [x.dims[0]], []
     for axis in range(n):

@@ -47,7 +47,8 @@ __all__ = [
 def shape(x: Any) -> tuple:
     """The sizes: ints, and dimensions (`None` of a KerasTensor) where they are not known yet.
 
-    The dimensions can be computed with (`+ - * //`) and given to `reshape`, `zeros`, … wherever a size is wanted.
+    The dimensions can be computed with (`+ - * //`) and given to `reshape`, `zeros`, … wherever a
+    size is wanted.
     """
     if isinstance(x, KerasTensor):
         return x.shape
@@ -73,7 +74,8 @@ def convert_to_numpy(x: Any) -> Any:
 def convert_to_tensor(
     x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None
 ) -> Any:
-    """A tensor of a number, array, (nested) list, Variable or tensor; see `addax.backend.tensor`."""
+    """A tensor of a number, array, (nested) list, Variable or tensor; see
+    `addax.backend.tensor`."""
     return _convert_to_tensor(x, dtype)
 
 
@@ -107,7 +109,8 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
             own_low, own_high = _RANGE[x.dtype]
             low, high = max(low, own_low), min(high, own_high)
         else:
-            # The largest float that is not above 2³¹-1 (2⁶³-1): one unit in its last place below the power of 2.
+            # The largest float that is not above 2³¹-1 (2⁶³-1): one unit in its last place below
+            # the power of 2.
             x = _cast(x, "float64")
             high = high if target == "int32" or target == "uint8" else 2**63 - 1024
     return _cast(clip(x, low, high), target)
@@ -121,7 +124,8 @@ def stop_gradient(variable: Any) -> Any:
 
 @op
 def sum_to(x: Any, shape: Any) -> Any:
-    """The opposite of broadcasting: sums over the axes along which a tensor of the shape would have been repeated."""
+    """The opposite of broadcasting: sums over the axes along which a tensor of the shape would
+    have been repeated."""
     return core("sum_to")(x, shape=as_dims(shape))
 
 
@@ -134,7 +138,8 @@ def _flat(structure: Any) -> list:
 
 @op
 def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
-    """`true_fn()` or `false_fn()`, as the boolean says. While a program is recorded, both are recorded and one is run.
+    """`true_fn()` or `false_fn()`, as the boolean says. While a program is recorded, both are
+    recorded and one is run.
 
     Args:
         pred: Boolean, or boolean tensor of rank 0.
@@ -143,7 +148,8 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
     """
     if not callable(true_fn) or not callable(false_fn):
         raise TypeError(
-            f"`true_fn` and `false_fn` must be callable. Received: true_fn={true_fn}, false_fn={false_fn}"
+            f"`true_fn` and `false_fn` must be callable. Received: true_fn={true_fn}, "
+            f"false_fn={false_fn}"
         )
     if isinstance(pred, (bool, int, float)):
         return true_fn() if pred else false_fn()
@@ -201,11 +207,13 @@ def while_loop(
 
     Args:
         cond: Function of the loop variables that returns a boolean of rank 0.
-        body: Function of the loop variables that returns their new values, of the same shapes and dtypes.
+        body: Function of the loop variables that returns their new values, of the same shapes and
+            dtypes.
         loop_vars: Tuple or list of tensors or nested structures, or one tensor.
         maximum_iterations: Bound on the number of rounds.
 
-    While a program is recorded the loop becomes one operation, which has no gradient; use `scan` or `fori_loop` for that.
+    While a program is recorded the loop becomes one operation, which has no gradient; use `scan` or
+    `fori_loop` for that.
     """
     single = not isinstance(loop_vars, (tuple, list))
     structure = (loop_vars,) if single else loop_vars
@@ -256,7 +264,8 @@ def _repacked(structure: Any, values: list, single: bool) -> Any:
 
 @op
 def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
-    """`val = body_fun(i, val)` for i from `lower` to below `upper`; `i` is an int32 tensor of rank 0.
+    """`val = body_fun(i, val)` for i from `lower` to below `upper`; `i` is an int32 tensor of
+    rank 0.
 
     Has a gradient where the bounds are numbers or dimensions.
     """
@@ -304,11 +313,13 @@ def scan(
     reverse: bool = False,
     unroll: Any = 1,
 ) -> tuple:
-    """`carry, y[t] = f(carry, x[t])` for each t, the y stacked. Differentiable, one operation of the program.
+    """`carry, y[t] = f(carry, x[t])` for each t, the y stacked. Differentiable, one operation
+    of the program.
 
     Args:
-        f: Function of a carry and the slices of `xs` at one place; returns the next carry, of the same structure, shapes and
-            dtypes, and a structure of tensors (or `None`). It is called once, with symbolic tensors.
+        f: Function of a carry and the slices of `xs` at one place; returns the next carry, of the
+            same structure, shapes and dtypes, and a structure of tensors (or `None`). It is called
+            once, with symbolic tensors.
         init: The first carry.
         xs: Structure of tensors that are sliced along their first axis, or `None`.
         length: Number of steps, where `xs` is `None`.
@@ -362,7 +373,8 @@ def map(f: Callable, xs: Any) -> Any:
 
 @op
 def vectorized_map(function: Callable, elements: Any) -> Any:
-    """`function(element)` for each element of the first axis, stacked: as `map`, one after another in the core."""
+    """`function(element)` for each element of the first axis, stacked: as `map`, one after
+    another in the core."""
     return map(function, elements)
 
 
@@ -370,7 +382,8 @@ def vectorized_map(function: Callable, elements: Any) -> Any:
 def associative_scan(f: Callable, elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """Running combination of elements along an axis by an associative function of two structures.
 
-    By doubling: after step s each place holds the combination of up to 2ˢ elements that end there (Hillis & Steele, 1986). The
+    By doubling: after step s each place holds the combination of up to 2ˢ elements that end there
+        (Hillis & Steele, 1986). The
     axis's length must be known.
     """
     from addax.ops.shaping import concatenate, part
@@ -417,7 +430,8 @@ def custom_gradient(f: Callable) -> Callable:
         return ops.log(1 + e), grad
     ```
 
-    The gradient function gets the gradient of each output and returns that of each tensor argument (`None` for none).
+    The gradient function gets the gradient of each output and returns that of each tensor argument
+    (`None` for none).
     """
 
     @functools.wraps(f)
@@ -429,7 +443,8 @@ def custom_gradient(f: Callable) -> Callable:
             else None
             for leaf in leaves
         ]
-        # Copies that no tape watches go through the function: what it does inside is not written down.
+        # Copies that no tape watches go through the function: what it does inside is not written
+        # down.
         hidden = [
             leaf if x is None else core("stop_gradient")(x) for leaf, x in zip(leaves, inputs)
         ]

@@ -38,7 +38,8 @@ def empty(shape: Any, dtype: Any = None) -> Any:
 
 @op
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """One value everywhere; the dtype is the value's unless given (`floatx()` for Python floats)."""
+    """One value everywhere; the dtype is the value's unless given (`floatx()` for Python
+    floats)."""
     from addax.ops.shaping import broadcast_to
 
     value = convert_to_tensor(fill_value, dtype)
@@ -85,7 +86,8 @@ def iota(length: Any, dtype: str) -> Any:
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
     """`start`, `start + step`, … below `stop`; `0, 1, …` below `start` if that is alone.
 
-    The length must be known: the arguments are numbers, concrete tensors, or dimensions (with a step of 1).
+    The length must be known: the arguments are numbers, concrete tensors, or dimensions (with a
+        step of 1).
     """
     if stop is None:
         start, stop = 0, start

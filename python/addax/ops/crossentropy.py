@@ -1,4 +1,5 @@
-"""Cross-entropies of predictions and targets. Probabilities are clipped to [epsilon, 1 - epsilon], as in Keras."""
+"""Cross-entropies of predictions and targets. Probabilities are clipped to [epsilon, 1 -
+epsilon], as in Keras."""
 
 from __future__ import annotations
 
@@ -77,7 +78,8 @@ def sparse_categorical_crossentropy(
     """`-log(output[target])` along an axis.
 
     Args:
-        target: Class indices, of the shape of `output` without the axis (or with a last axis of length 1).
+        target: Class indices, of the shape of `output` without the axis (or with a last axis of
+            length 1).
         output: Predicted probabilities, which are scaled to sum 1; or logits.
         from_logits: Whether `output` are logits.
         axis: The axis of the classes.
@@ -108,7 +110,8 @@ def sparse_categorical_crossentropy(
     for a, b in zip(target.shape, rest):
         if a is not None and b is not None and a != b:
             raise ValueError(
-                "Arguments `target` and `output` must have the same shape up until the last dimension: "
+                "Arguments `target` and `output` must have the same shape up until the last "
+                "dimension: "
                 f"target.shape={target.shape}, output.shape={output.shape}"
             )
     output = moveaxis(output, place, -1)

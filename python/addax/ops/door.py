@@ -1,4 +1,5 @@
-"""What every function of `addax.ops` goes through: KerasTensors become a node of a functional model, the rest is computed."""
+"""What every function of `addax.ops` goes through: KerasTensors become a node of a functional
+model, the rest is computed."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ _MAY_HOLD = (KerasTensor, list, tuple, dict)
 
 
 def op(function: F | None = None, *, name: str | None = None) -> Any:
-    """Decorator of a public function: called with a KerasTensor anywhere, it becomes a `FunctionOperation`.
+    """Decorator of a public function: called with a KerasTensor anywhere, it becomes a
+    `FunctionOperation`.
 
     Args:
         function: The function of tensors.
@@ -81,8 +83,12 @@ def is_float(x: Any) -> bool:
 
 def two(x1: Any, x2: Any) -> tuple[Any, Any]:
     """Two tensors of the dtype that the arguments promote to."""
-    if type(x1) is Tensor and type(x2) is Tensor and x1.dtype == x2.dtype:
-        return x1, x2
+    if type(x1) is Tensor:
+        if type(x2) is Tensor:
+            if x1.dtype == x2.dtype:
+                return x1, x2
+        elif type(x2) is float and x1.dtype in FLOAT_TYPES:
+            return x1, scalar(x2, x1.dtype)
     a, b = promote_tensors(x1, x2)
     return a, b
 
@@ -105,7 +111,8 @@ def normalize_axis(axis: Any, rank: int, what: str = "axis") -> int:
     number = axis.__index__()
     if not -rank <= number < rank:
         raise ValueError(
-            f"Invalid `{what}` argument: {axis}. It must be in the range [-{rank}, {rank}) for a tensor of rank {rank}."
+            f"Invalid `{what}` argument: {axis}. It must be in the range [-{rank}, {rank}) for a "
+            f"tensor of rank {rank}."
         )
     return number + rank if number < 0 else number
 
@@ -127,7 +134,8 @@ def normalize_axes(axis: Any, rank: int) -> list[int]:
 
 
 def as_dims(shape: Any) -> list:
-    """A shape given by a caller: ints, Dims, rank-0 integer tensors or arrays; also one tensor or array of all sizes."""
+    """A shape given by a caller: ints, Dims, rank-0 integer tensors or arrays; also one tensor
+    or array of all sizes."""
     if isinstance(shape, (int, Dim)):
         return [shape]
     if isinstance(shape, Tensor):
@@ -162,6 +170,8 @@ def require_concrete(name: str, *tensors: Any) -> None:
     for x in tensors:
         if isinstance(x, Tensor) and x.symbolic:
             raise ValueError(
-                f"`ops.{name}` needs the values of its arguments, which are not known while a program is recorded "
-                "(inside `fit`, `predict`, a compiled function or a functional model). Call it outside, on concrete tensors."
+                f"`ops.{name}` needs the values of its arguments, which are not known while a "
+                f"program is recorded "
+                "(inside `fit`, `predict`, a compiled function or a functional model). Call it "
+                "outside, on concrete tensors."
             )

@@ -434,7 +434,8 @@ def sinc(x: Any) -> Any:
 
 @op
 def i0(x: Any) -> Any:
-    """Modified Bessel function of order 0 (Abramowitz & Stegun 9.8.1 and 9.8.2, |error| < 2e-7 relative)."""
+    """Modified Bessel function of order 0 (Abramowitz & Stegun 9.8.1 and 9.8.2, |error| < 2e-7
+    relative)."""
     x = core("abs")(float_tensor(x))
     small = square(_divide(x, scalar(3.75, x.dtype)))
     near = _polynomial(
@@ -671,7 +672,8 @@ def bitwise_right_shift(x: Any, y: Any) -> Any:
 
 @op
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
-    """`x1` where the condition is true, else `x2`; with only the condition, the indices of what is true."""
+    """`x1` where the condition is true, else `x2`; with only the condition, the indices of what
+    is true."""
     if (x1 is None) != (x2 is None):
         raise ValueError(
             "`x1` and `x2` either both should be `None` or both should have non-None value."
@@ -704,7 +706,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @op
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """NaN and infinities replaced: infinities by the largest and smallest number of the dtype unless given."""
+    """NaN and infinities replaced: infinities by the largest and smallest number of the dtype
+    unless given."""
     x = convert_to_tensor(x)
     if not is_float(x):
         return x
@@ -714,7 +717,8 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None)
     return core("where")(isneginf(x), scalar(-largest if neginf is None else neginf, x.dtype), x)
 
 
-# The largest finite number of each floating-point dtype (IEEE 754; bfloat16 has float32's exponents and 8 bits).
+# The largest finite number of each floating-point dtype (IEEE 754; bfloat16 has float32's exponents
+# and 8 bits).
 LARGEST = {
     "float64": 1.7976931348623157e308,
     "float32": 3.4028234663852886e38,

@@ -1,4 +1,5 @@
-"""Images `(batch, height, width, channels)` or `(height, width, channels)`: resize, crop, pad, colours, patches, filters."""
+"""Images `(batch, height, width, channels)` or `(height, width, channels)`: resize, crop, pad,
+colours, patches, filters."""
 
 from __future__ import annotations
 
@@ -90,11 +91,13 @@ def resize(
     method = str(interpolation).lower()
     if method not in _METHODS:
         raise ValueError(
-            f"Invalid value for argument `interpolation`. Expected of one {_METHODS}. Received: interpolation={interpolation}"
+            f"Invalid value for argument `interpolation`. Expected of one {_METHODS}. Received: "
+            f"interpolation={interpolation}"
         )
     if fill_mode != "constant":
         raise ValueError(
-            f"Invalid value for argument `fill_mode`. Only `'constant'` is supported. Received: fill_mode={fill_mode}"
+            f"Invalid value for argument `fill_mode`. Only `'constant'` is supported. Received: "
+            f"fill_mode={fill_mode}"
         )
     if pad_to_aspect_ratio and crop_to_aspect_ratio:
         raise ValueError(
@@ -200,7 +203,8 @@ def crop_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Any:
-    """A part of each image; of (top, bottom, target height) two are given, likewise of (left, right, target width)."""
+    """A part of each image; of (top, bottom, target height) two are given, likewise of (left,
+    right, target width)."""
     x, undo = _as_batch(images, data_format)
     top, rows = _margins(
         x.dims[1], top_cropping, bottom_cropping, target_height, "height", "top", "bottom"
@@ -244,7 +248,8 @@ def pad_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Any:
-    """Zeros around each image; of (top, bottom, target height) two are given, likewise of (left, right, target width)."""
+    """Zeros around each image; of (top, bottom, target height) two are given, likewise of
+    (left, right, target width)."""
     x, undo = _as_batch(images, data_format)
     rows = _paddings(
         x.dims[1], top_padding, bottom_padding, target_height, "height", "top", "bottom"
@@ -387,7 +392,8 @@ def extract_patches_3d(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Any:
-    """Windows of volumes: `(batch, …, depth * height * width * channels)`; arguments as of `extract_patches`."""
+    """Windows of volumes: `(batch, …, depth * height * width * channels)`; arguments as of
+    `extract_patches`."""
     from addax.ops.convolution import standardize_padding, standardize_tuple
 
     x = convert_to_tensor(volumes)
@@ -468,7 +474,8 @@ def gaussian_blur(
 
 @op(name="image.sobel_edges")
 def sobel_edges(images: Any, data_format: str | None = None) -> Any:
-    """Vertical and horizontal differences by Sobel's kernels, on a new last axis of length 2; borders are reflected."""
+    """Vertical and horizontal differences by Sobel's kernels, on a new last axis of length 2;
+    borders are reflected."""
     import numpy as np
 
     from addax.ops.convolution import depthwise_conv
@@ -501,7 +508,8 @@ def map_coordinates(
         inputs: Array of rank n.
         coordinates: `(n, …)`, a place along each axis.
         order: 0 for the nearest element, 1 for linear interpolation.
-        fill_mode: Beyond the ends: "constant", "nearest", "wrap", "mirror" or "reflect", as in SciPy's `ndimage`.
+        fill_mode: Beyond the ends: "constant", "nearest", "wrap", "mirror" or "reflect", as in
+            SciPy's `ndimage`.
         fill_value: The constant.
 
     Raises:
@@ -526,7 +534,8 @@ def map_coordinates(
         )
     if fill_mode not in _FILL_MODES:
         raise ValueError(
-            f"Invalid value for argument `fill_mode`. Expected one of {set(_FILL_MODES)}. Received: fill_mode={fill_mode}"
+            f"Invalid value for argument `fill_mode`. Expected one of {set(_FILL_MODES)}. "
+            f"Received: fill_mode={fill_mode}"
         )
     values = float_tensor(x)
     flat = ravel(values)
@@ -591,8 +600,9 @@ def affine_transform(
 
     Args:
         images: One image or a batch.
-        transform: `(8,)` or `(batch, 8)`: `(a0, a1, a2, b0, b1, b2, c0, c1)` takes the output's pixel (x, y) from
-            `((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k)` with `k = c0 x + c1 y + 1`.
+        transform: `(8,)` or `(batch, 8)`: `(a0, a1, a2, b0, b1, b2, c0, c1)` takes the output's
+            pixel (x, y) from `((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k)` with `k = c0 x + c1
+            y + 1`.
         interpolation: "bilinear" or "nearest".
         fill_mode: "constant", "nearest", "wrap", "mirror" or "reflect".
         fill_value: The constant.
@@ -604,11 +614,13 @@ def affine_transform(
 
     if interpolation not in ("bilinear", "nearest"):
         raise ValueError(
-            f"Invalid value for argument `interpolation`. Expected of one ('nearest', 'bilinear'). Received: interpolation={interpolation}"
+            f"Invalid value for argument `interpolation`. Expected of one ('nearest', "
+            f"'bilinear'). Received: interpolation={interpolation}"
         )
     if fill_mode not in _FILL_MODES:
         raise ValueError(
-            f"Invalid value for argument `fill_mode`. Expected of one {_FILL_MODES}. Received: fill_mode={fill_mode}"
+            f"Invalid value for argument `fill_mode`. Expected of one {_FILL_MODES}. Received: "
+            f"fill_mode={fill_mode}"
         )
     x, undo = _as_batch(images, data_format)
     dtype = x.dtype

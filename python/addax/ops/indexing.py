@@ -94,14 +94,16 @@ def _without_masks(keys: list) -> list:
                     key = cast(key, "int32")
                 else:
                     raise IndexError(
-                        f"Tensors are indexed with integers, slices, `None`, `...` and masks. Received dtype {key.dtype}"
+                        f"Tensors are indexed with integers, slices, `None`, `...` and masks. "
+                        f"Received dtype {key.dtype}"
                     )
         elif isinstance(key, bool):
             raise IndexError("A single boolean is not an index. Use `None` to add an axis.")
         elif not (key is None or key is Ellipsis or isinstance(key, (builtins.slice, int, Dim))):
             if not hasattr(key, "__index__"):
                 raise IndexError(
-                    f"Tensors are indexed with integers, slices, `None`, `...` and masks. Received: {key!r}"
+                    f"Tensors are indexed with integers, slices, `None`, `...` and masks. "
+                    f"Received: {key!r}"
                 )
             key = key.__index__()
         result.append(key)
@@ -177,9 +179,11 @@ def _takes_all(x: Any, starts: list, stops: list, steps: list) -> bool:
 
 
 def _bounds(key: builtins.slice, size: Any) -> tuple[Any, Any, int, Any]:
-    """(start, stop, step, length) of a slice along an axis. Backwards down to the first element, the stop is -1.
+    """(start, stop, step, length) of a slice along an axis. Backwards down to the first
+    element, the stop is -1.
 
-    Of an axis whose length is not known, bounds are taken as they are, not clipped; the length is checked when it is known.
+    Of an axis whose length is not known, bounds are taken as they are, not clipped; the length is
+    checked when it is known.
     """
     step = 1 if key.step is None else int(key.step)
     if step == 0:
@@ -212,7 +216,8 @@ def _bound(x: Any) -> Any:
     if isinstance(x, Tensor):
         if x.symbolic:
             raise IndexError(
-                "A slice needs bounds that are numbers or dimensions; use `ops.slice` with tensors of starts."
+                "A slice needs bounds that are numbers or dimensions; use `ops.slice` with "
+                "tensors of starts."
             )
         return int(x.item())
     return x.__index__()
@@ -251,7 +256,8 @@ def _from_front(indices: Any, size: Any) -> Any:
 
 @op
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """Elements at the indices along an axis (of the flat values if `None`); negative ones count from the end.
+    """Elements at the indices along an axis (of the flat values if `None`); negative ones count
+    from the end.
 
     Raises:
         IndexError: If an index is beyond the axis.
@@ -280,7 +286,8 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
         x, indices, axis = ravel(x), ravel(indices), 0
     if x.ndim != indices.ndim:
         raise ValueError(
-            f"`x` and `indices` must have the same rank. Received: x.shape={x.shape}, indices.shape={indices.shape}"
+            f"`x` and `indices` must have the same rank. Received: x.shape={x.shape}, "
+            f"indices.shape={indices.shape}"
         )
     axis = normalize_axis(axis, x.ndim)
     rest = broadcast_dims(
@@ -315,7 +322,8 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
 
 @op
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
-    """The tensor with a block replaced that begins at the start indices (numbers or an integer tensor)."""
+    """The tensor with a block replaced that begins at the start indices (numbers or an integer
+    tensor)."""
     x = convert_to_tensor(inputs)
     updates = cast(updates, x.dtype)
     starts = _numbers(start_indices)
@@ -369,7 +377,8 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
 
     Args:
         inputs: Tensor.
-        indices: Integer tensor `(n, k)`: places along the first k axes. Without a reduction they should differ.
+        indices: Integer tensor `(n, k)`: places along the first k axes. Without a reduction they
+            should differ.
         updates: Tensor `(n, *inputs.shape[k:])`.
         reduction: `None` replaces; "add", "mul", "min" and "max" combine.
 
@@ -434,7 +443,8 @@ def _last_of_each(place: Any, count: Any) -> Any:
 
 @op
 def nonzero(x: Any) -> tuple:
-    """Indices of the elements that are not zero, one int32 vector per axis. Concrete values only."""
+    """Indices of the elements that are not zero, one int32 vector per axis. Concrete values
+    only."""
     import numpy as np
 
     x = convert_to_tensor(x)

@@ -1,8 +1,9 @@
 """Linear algebra.
 
-`norm` and `matrix_power` are compositions and work everywhere. The factorisations and what rests on them (`cholesky`, `det`, `eigh`, `inv`, `qr`,
-`solve`, `svd`, …) are computed by NumPy's LAPACK at once: they need concrete values, so they cannot stand in a recorded program
-(`fit`, a functional model). `inv`, `det`, `slogdet`, `logdet`, `solve` and `cholesky` have gradients.
+`norm` and `matrix_power` are compositions and work everywhere. The factorisations and what rests on
+them (`cholesky`, `det`, `eigh`, `inv`, `qr`, `solve`, `svd`, …) are computed by NumPy's LAPACK at
+once: they need concrete values, so they cannot stand in a recorded program (`fit`, a functional
+model). `inv`, `det`, `slogdet`, `logdet`, `solve` and `cholesky` have gradients.
 """
 
 from __future__ import annotations
@@ -46,11 +47,13 @@ def _matrices(name: str, x: Any, square: bool = True) -> Any:
     x = float_tensor(x)
     if x.ndim < 2:
         raise ValueError(
-            f"Expected input to have rank >= 2. Received input with shape {x.shape} in `ops.{name}`."
+            f"Expected input to have rank >= 2. Received input with shape {x.shape} in "
+            f"`ops.{name}`."
         )
     if square and x.shape[-1] != x.shape[-2]:
         raise ValueError(
-            f"Expected a square matrix. Received non-square input with shape {x.shape} in `ops.{name}`."
+            f"Expected a square matrix. Received non-square input with shape {x.shape} in "
+            f"`ops.{name}`."
         )
     require_concrete(name, x)
     return x if x.dtype in ("float32", "float64") else cast(x, "float32")
@@ -160,7 +163,8 @@ def solve(a: Any, b: Any) -> Any:
     vector = b.ndim == a.ndim - 1
     if b.shape[-1 if vector else -2] != a.shape[-1]:
         raise ValueError(
-            f"Incompatible shapes between `a` and `b`. Received: a.shape={a.shape}, b.shape={b.shape}"
+            f"Incompatible shapes between `a` and `b`. Received: a.shape={a.shape}, "
+            f"b.shape={b.shape}"
         )
     from addax.ops.shaping import expand_dims, squeeze
 
@@ -182,7 +186,8 @@ def solve(a: Any, b: Any) -> Any:
 
 @op
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
-    """The `x` with `a @ x = b` for triangular `a`; the other triangle is not read. Concrete values only."""
+    """The `x` with `a @ x = b` for triangular `a`; the other triangle is not read. Concrete
+    values only."""
     from addax.ops.creation import tril, triu
 
     a = _matrices("solve_triangular", a)
@@ -191,7 +196,8 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
 
 @op
 def cholesky(x: Any, upper: bool = False) -> Any:
-    """Lower triangular `L` with `L @ Lᵀ = x` (or its transpose) for positive definite matrices. Concrete values only.
+    """Lower triangular `L` with `L @ Lᵀ = x` (or its transpose) for positive definite matrices.
+    Concrete values only.
 
     Raises:
         ValueError: If a matrix is not positive definite.
@@ -225,7 +231,8 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
 
 @op
 def qr(x: Any, mode: str = "reduced") -> tuple:
-    """`q` with orthonormal columns and upper triangular `r` with `q @ r = x`. Concrete values only, no gradient.
+    """`q` with orthonormal columns and upper triangular `r` with `q @ r = x`. Concrete values
+    only, no gradient.
 
     Raises:
         ValueError: If the mode is neither "reduced" nor "complete".
@@ -243,7 +250,8 @@ def qr(x: Any, mode: str = "reduced") -> tuple:
 
 @op
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """`u`, `s`, `vh` with `u @ diag(s) @ vh = x`, or `s` alone. Concrete values only, no gradient."""
+    """`u`, `s`, `vh` with `u @ diag(s) @ vh = x`, or `s` alone. Concrete values only, no
+    gradient."""
     import numpy as np
 
     x = _matrices("svd", x, square=False)
@@ -254,7 +262,8 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
 @op
 def eigh(x: Any) -> tuple:
-    """Eigenvalues in rising order and eigenvectors (columns) of symmetric matrices. Concrete values only, no gradient."""
+    """Eigenvalues in rising order and eigenvectors (columns) of symmetric matrices. Concrete
+    values only, no gradient."""
     import numpy as np
 
     return _call("eigh", lambda a: tuple(np.linalg.eigh(a)), _matrices("eigh", x))
@@ -325,8 +334,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
     Args:
         x: Tensor.
-        ord: For vectors: a number, `inf`, `-inf`, 0 (how many are not zero); for matrices: "fro", "nuc", 1, -1, 2, -2, `inf`, `-inf`.
-            `None`: root of the sum of squares. "nuc", 2 and -2 of matrices need concrete values.
+        ord: For vectors: a number, `inf`, `-inf`, 0 (how many are not zero); for matrices: "fro",
+            "nuc", 1, -1, 2, -2, `inf`, `-inf`. `None`: root of the sum of squares. "nuc", 2 and -2
+            of matrices need concrete values.
         axis: One axis, two axes, or `None` for the whole tensor.
         keepdims: Whether the axes stay with length 1.
 
@@ -340,7 +350,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         axes = list(range(x.ndim))
         if ord is not None and x.ndim > 2:
             raise ValueError(
-                f"`norm` with an order needs vectors or matrices; name their axes. Received: x.shape={x.shape}, ord={ord}"
+                f"`norm` with an order needs vectors or matrices; name their axes. Received: "
+                f"x.shape={x.shape}, ord={ord}"
             )
     else:
         axes = normalize_axes(axis, x.ndim)

@@ -54,7 +54,8 @@ def erfinv(x: Any) -> Any:
 
 @op
 def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
-    """Windows of the last axis: `(…, windows, sequence_length)`, one every `sequence_stride` places."""
+    """Windows of the last axis: `(…, windows, sequence_length)`, one every `sequence_stride`
+    places."""
     from addax.ops.creation import iota
     from addax.ops.shaping import expand_dims
 

@@ -1,4 +1,5 @@
-"""What networks are made of: activations, convolutions, pooling, normalizations, losses, attention (`keras.ops.nn`)."""
+"""What networks are made of: activations, convolutions, pooling, normalizations, losses,
+attention (`keras.ops.nn`)."""
 
 from addax.ops.attention import dot_product_attention
 from addax.ops.convolution import conv, conv_transpose, depthwise_conv, separable_conv

@@ -170,7 +170,8 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
 @op
 def selu(x: Any) -> Any:
-    """Scaled ELU whose constants keep mean 0 and variance 1 (Klambauer et al., 2017, arXiv:1706.02515, eq. 14)."""
+    """Scaled ELU whose constants keep mean 0 and variance 1 (Klambauer et al., 2017,
+    arXiv:1706.02515, eq. 14)."""
     x = float_tensor(x)
     alpha, scale = 1.6732632423543772, 1.0507009873554805
     return where(x > 0.0, x, _expm1_below(x) * alpha) * scale
@@ -185,7 +186,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
 @op
 def gelu(x: Any, approximate: bool = True) -> Any:
-    """`x * P(X <= x)` for a standard normal X, or its tanh approximation (Hendrycks & Gimpel, 2016, arXiv:1606.08415)."""
+    """`x * P(X <= x)` for a standard normal X, or its tanh approximation (Hendrycks & Gimpel,
+    2016, arXiv:1606.08415)."""
     x = float_tensor(x)
     if approximate:
         inner = (x + core("square")(x) * x * 0.044715) * math.sqrt(2.0 / math.pi)
@@ -250,7 +252,8 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 @op
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """Projection onto the probability simplex, with zeros for small values (Martins & Astudillo, 2016, arXiv:1602.02068)."""
+    """Projection onto the probability simplex, with zeros for small values (Martins &
+    Astudillo, 2016, arXiv:1602.02068)."""
     from addax.ops.creation import iota
     from addax.ops.reductions import cumsum, sum
     from addax.ops.shaping import flip, moveaxis, reshape

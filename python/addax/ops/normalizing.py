@@ -39,7 +39,8 @@ def batch_normalization(
     scale: Any = None,
     epsilon: float = 1e-3,
 ) -> Any:
-    """`scale * (x - mean) / sqrt(variance + epsilon) + offset` along one axis (Ioffe & Szegedy, 2015, arXiv:1502.03167).
+    """`scale * (x - mean) / sqrt(variance + epsilon) + offset` along one axis (Ioffe & Szegedy,
+    2015, arXiv:1502.03167).
 
     Raises:
         ValueError: If a parameter is not a vector of the axis's length.
@@ -56,7 +57,8 @@ def batch_normalization(
             shape = convert_to_tensor(value).shape
             if len(shape) != 1 or (x.shape[place] is not None and shape[0] != x.shape[place]):
                 raise ValueError(
-                    f"`{name}` must be a vector of length `x.shape[axis]`. Expected: ({x.shape[place]},). Received: {shape}"
+                    f"`{name}` must be a vector of length `x.shape[axis]`. Expected: "
+                    f"({x.shape[place]},). Received: {shape}"
                 )
     factor = core("rsqrt")(cast(convert_to_tensor(variance), x.dtype) + epsilon)
     if scale is not None:
@@ -69,7 +71,8 @@ def batch_normalization(
 def layer_normalization(
     x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None
 ) -> Any:
-    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance over `axis` (Ba et al., 2016, arXiv:1607.06450)."""
+    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance over `axis` (Ba
+    et al., 2016, arXiv:1607.06450)."""
     x = float_tensor(x)
     axes = sorted(normalize_axes(axis, x.ndim))
     mean, variance = moments(x, axes, keepdims=True)
@@ -83,7 +86,8 @@ def layer_normalization(
 
 @op
 def rms_normalization(x: Any, scale: Any = 1, axis: Any = -1, epsilon: float | None = None) -> Any:
-    """`scale * x / sqrt(mean(x²) + epsilon)`, the mean over `axis` (Zhang & Sennrich, 2019, arXiv:1910.07467)."""
+    """`scale * x / sqrt(mean(x²) + epsilon)`, the mean over `axis` (Zhang & Sennrich, 2019,
+    arXiv:1910.07467)."""
     x = float_tensor(x)
     axes = sorted(normalize_axes(axis, x.ndim))
     squares = core("mean")(core("square")(x), axes=axes, keepdims=True)

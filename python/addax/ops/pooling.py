@@ -23,7 +23,8 @@ def _pool(
     n = x.ndim - 2
     if n not in (1, 2, 3):
         raise ValueError(
-            f"`{name}` needs inputs of rank 3, 4 or 5 (batch, spatial axes, channels). Received: inputs.shape={x.shape}"
+            f"`{name}` needs inputs of rank 3, 4 or 5 (batch, spatial axes, channels). Received: "
+            f"inputs.shape={x.shape}"
         )
     size = standardize_tuple(pool_size, n, "pool_size")
     stride = size if strides is None else standardize_tuple(strides, n, "strides")

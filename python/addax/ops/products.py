@@ -29,7 +29,8 @@ def _two_numbers(x1: Any, x2: Any) -> tuple[Any, Any]:
 
 @op
 def matmul(x1: Any, x2: Any) -> Any:
-    """Matrix product over the last two axes, leading ones broadcast; a vector is a row on the left, a column on the right.
+    """Matrix product over the last two axes, leading ones broadcast; a vector is a row on the
+    left, a column on the right.
 
     Raises:
         ValueError: If an argument is a single number, or the inner sizes differ.
@@ -37,7 +38,8 @@ def matmul(x1: Any, x2: Any) -> Any:
     x1, x2 = _two_numbers(x1, x2)
     if x1.ndim == 0 or x2.ndim == 0:
         raise ValueError(
-            f"Inputs of `matmul` must have at least one axis. Received: x1.shape={x1.shape}, x2.shape={x2.shape}"
+            f"Inputs of `matmul` must have at least one axis. Received: x1.shape={x1.shape}, "
+            f"x2.shape={x2.shape}"
         )
     inner1, inner2 = known_size(x1.dims[-1]), known_size(x2.dims[-2 if x2.ndim > 1 else 0])
     if inner1 is not None and inner2 is not None and inner1 != inner2:
@@ -95,7 +97,8 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     Args:
         x1: Tensor.
         x2: Tensor.
-        axes: How many axes (the last of `x1`, the first of `x2`), or two lists of axes that belong together.
+        axes: How many axes (the last of `x1`, the first of `x2`), or two lists of axes that belong
+            together.
     """
     x1, x2 = _two_numbers(x1, x2)
     if isinstance(axes, int):
@@ -112,7 +115,8 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
             x2.shape[b],
         ):
             raise ValueError(
-                f"The sizes of axes that are summed over must be equal. Received: x1.shape={x1.shape}, x2.shape={x2.shape}, axes={axes}"
+                f"The sizes of axes that are summed over must be equal. Received: "
+                f"x1.shape={x1.shape}, x2.shape={x2.shape}, axes={axes}"
             )
     free1 = [i for i in range(x1.ndim) if i not in first]
     free2 = [i for i in range(x2.ndim) if i not in second]
@@ -143,8 +147,8 @@ def cross(
     if len(a) == len(b) == 2:
         return a[0] * b[1] - a[1] * b[0]
     zero = (a if len(a) == 2 else b)[0] * 0
-    a = a + [zero] if len(a) == 2 else a
-    b = b + [zero] if len(b) == 2 else b
+    a = [*a, zero] if len(a) == 2 else a
+    b = [*b, zero] if len(b) == 2 else b
     parts = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
     return moveaxis(stack(parts, -1), -1, axisc)
 
@@ -201,10 +205,13 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
 
 @op
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
-    """Sums of products as the subscripts say, e.g. `"bij,bjk->bik"`; `...` for axes without letters.
+    """Sums of products as the subscripts say, e.g. `"bij,bjk->bik"`; `...` for axes without
+    letters.
 
-    Two operands at a time: axes that only one of them has and the result has not are summed first; those that both have and the
-    result too become batch axes of a matrix product, those that both have and the result has not its inner axis.
+    Two operands at a time: axes that only one of them has and the result has not are summed first;
+        those that both have and the
+    result too become batch axes of a matrix product, those that both have and the result has not
+    its inner axis.
 
     Raises:
         ValueError: If the subscripts do not suit the operands.
@@ -228,13 +235,15 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
 
 
 def _parse(subscripts: str, tensors: list) -> tuple[list[list[str]], list[str]]:
-    """The letters of each operand's axes and of the result's; the axes of `...` get the names `.0`, `.1`, …"""
+    """The letters of each operand's axes and of the result's; the axes of `...` get the names
+    `.0`, `.1`, …"""
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
     sources = left.split(",")
     if len(sources) != len(tensors):
         raise ValueError(
-            f"einsum: the subscripts are for {len(sources)} operands, but there are {len(tensors)}. Received: {subscripts!r}"
+            f"einsum: the subscripts are for {len(sources)} operands, but there are "
+            f"{len(tensors)}. Received: {subscripts!r}"
         )
     spread = 0
     for source, x in zip(sources, tensors):
@@ -246,7 +255,8 @@ def _parse(subscripts: str, tensors: list) -> tuple[list[list[str]], list[str]]:
         target = _letters(right, None, spread, subscripts)
         if not set(target) <= set(used) or len(set(target)) != len(target):
             raise ValueError(
-                f"einsum: the letters of the result must be different, and be letters of the operands. Received: {subscripts!r}"
+                f"einsum: the letters of the result must be different, and be letters of the "
+                f"operands. Received: {subscripts!r}"
             )
     else:
         dots = [f".{i}" for i in range(spread)]
@@ -264,7 +274,8 @@ def _letters(source: str, rank: int | None, spread: int, subscripts: str) -> lis
     wide = spread if rank is None else rank - len(letters)
     if (rank is not None and not dots and wide != 0) or wide < 0:
         raise ValueError(
-            f"einsum: {source!r} names {len(letters)} axes of an operand that has {rank}. Received: {subscripts!r}"
+            f"einsum: {source!r} names {len(letters)} axes of an operand that has {rank}. "
+            f"Received: {subscripts!r}"
         )
     middle = [f".{i}" for i in range(spread - wide, spread)] if dots else []
     return list(before) + middle + list(after)
@@ -320,7 +331,8 @@ def _contract(left: tuple, right: tuple, later: set[str]) -> tuple[Any, list[str
 def _matrix(
     x: Any, letters: list[str], batch: list[str], rows: list[str], columns: list[str], sizes: dict
 ) -> tuple[Any, bool]:
-    """`x` as matrices (batch…, rows, columns), and whether it is to be read transposed: that saves moving it."""
+    """`x` as matrices (batch…, rows, columns), and whether it is to be read transposed: that
+    saves moving it."""
     position = [letters.index(c) for c in batch + rows + columns]
     flipped = [letters.index(c) for c in batch + columns + rows]
     flip = position != sorted(position) and flipped == sorted(flipped)

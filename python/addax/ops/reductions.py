@@ -96,7 +96,8 @@ def _extreme(name: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
     if builtins.any(isinstance(x.dims[i], int) and x.dims[i] == 0 for i in axes):
         if initial is None:
             raise ValueError(
-                f"Cannot compute the {name} of an empty tensor. Received: x.shape={x.shape}, axis={axis}"
+                f"Cannot compute the {name} of an empty tensor. Received: x.shape={x.shape}, "
+                f"axis={axis}"
             )
         from addax.ops.creation import full
 
@@ -174,7 +175,8 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 @op
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """Index of the first smallest element along an axis (of the flat values if `None`), as int32."""
+    """Index of the first smallest element along an axis (of the flat values if `None`), as
+    int32."""
     return _place("argmin", x, axis, keepdims)
 
 
@@ -498,7 +500,8 @@ def nanquantile(
 
 
 def _sorted_over(x: Any, axis: Any, keepdims: bool, nan_last: bool) -> tuple[Any, Any, list]:
-    """The values sorted along one last axis that joins `axis`; its length; the shape of one quantile."""
+    """The values sorted along one last axis that joins `axis`; its length; the shape of one
+    quantile."""
     from addax.ops.shaping import reshape, transpose
 
     x = float_tensor(x)
@@ -518,7 +521,8 @@ def _sorted_over(x: Any, axis: Any, keepdims: bool, nan_last: bool) -> tuple[Any
 
 
 def _at_fraction(ordered: Any, q: Any, count: Any, method: str) -> Any:
-    """Elements of the last axis at the fractions `q` of `count` values (a number, or one per row)."""
+    """Elements of the last axis at the fractions `q` of `count` values (a number, or one per
+    row)."""
     from addax.ops.shaping import broadcast_to, expand_dims, moveaxis, reshape
 
     if method not in _METHODS:

@@ -31,7 +31,8 @@ def _checked(data: Any, segment_ids: Any, num_segments: Any) -> tuple[Any, Any, 
     if ids.ndim != 1:
         raise ValueError(
             f"Argument `segment_ids` should be an 1-D vector, got shape: {ids.shape}. "
-            "Consider either flatten input with segment_ids.reshape((-1)) and data.reshape((-1, ) + data.shape[len(segment_ids.shape):]) "
+            "Consider either flatten input with segment_ids.reshape((-1)) and data.reshape((-1, "
+            ") + data.shape[len(segment_ids.shape):]) "
             "or vectorize with vmap."
         )
     ids = ids if ids.dtype in ("int32", "int64") else cast(ids, "int32")
@@ -45,7 +46,8 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: b
     Args:
         data: Tensor `(n, …)`.
         segment_ids: Integer vector `(n,)`. Ids out of range are left out.
-        num_segments: Number of groups; the largest id and one more if `None` (concrete values only).
+        num_segments: Number of groups; the largest id and one more if `None` (concrete values
+            only).
         sorted: Kept for Keras's signature.
     """
     data, ids, count = _checked(data, segment_ids, num_segments)
@@ -67,13 +69,15 @@ def _summed(data: Any, ids: Any, count: Any) -> Any:
 
 @op
 def segment_max(data: Any, segment_ids: Any, num_segments: Any = None, sorted: bool = False) -> Any:
-    """Largest element of the rows of `data` that have each id; the smallest number of the dtype where there is none."""
+    """Largest element of the rows of `data` that have each id; the smallest number of the dtype
+    where there is none."""
     return segment("max", *_checked(data, segment_ids, num_segments))
 
 
 @op
 def segment_min(data: Any, segment_ids: Any, num_segments: Any = None, sorted: bool = False) -> Any:
-    """Smallest element of the rows of `data` that have each id; the largest number of the dtype where there is none."""
+    """Smallest element of the rows of `data` that have each id; the largest number of the dtype
+    where there is none."""
     return segment("min", *_checked(data, segment_ids, num_segments))
 
 
@@ -97,8 +101,9 @@ def neutral(kind: str, dtype: str) -> Any:
 def segment(kind: str, data: Any, ids: Any, count: Any) -> Any:
     """max, min or prod of each group.
 
-    Rows are put in the order of their ids; then runs of equal ids are reduced by doubling: after step s each row holds the
-    reduction of up to 2ˢ rows of its group that end with it. The last row of a group has it all.
+    Rows are put in the order of their ids; then runs of equal ids are reduced by doubling: after
+    step s each row holds the reduction of up to 2ˢ rows of its group that end with it. The last row
+    of a group has it all.
     """
     from addax.ops.shaping import reshape
 
@@ -109,7 +114,8 @@ def segment(kind: str, data: Any, ids: Any, count: Any) -> Any:
     rows = ids.dims[0]
     if not isinstance(rows, int):
         raise ValueError(
-            f"`segment_{kind}` needs a known number of rows while a program is recorded. Received: {data.shape}"
+            f"`segment_{kind}` needs a known number of rows while a program is recorded. "
+            f"Received: {data.shape}"
         )
     column = [rows] + [1] * (values.ndim - 1)
     distance = 1

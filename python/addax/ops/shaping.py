@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 from typing import Any
 
 from addax.backend.tensor import Dim, Tensor, convert_to_tensor, promote_tensors
@@ -59,7 +60,8 @@ def squeeze(x: Any, axis: Any = None) -> Any:
         for i in axes:
             if known_size(x.dims[i]) not in (1, None):
                 raise ValueError(
-                    f"Cannot squeeze axis={axis}, because the dimension is not 1. Received: x.shape={x.shape}"
+                    f"Cannot squeeze axis={axis}, because the dimension is not 1. Received: "
+                    f"x.shape={x.shape}"
                 )
     return _reshape(x, shape=[size for i, size in enumerate(x.dims) if i not in axes])
 
@@ -79,7 +81,8 @@ def transpose(x: Any, axes: Any = None) -> Any:
         order = normalize_axes(list(axes), rank)
         if len(order) != rank:
             raise ValueError(
-                f"axes must be a list of the same length as the shape. Received: axes={axes}, x.shape={x.shape}"
+                f"axes must be a list of the same length as the shape. Received: axes={axes}, "
+                f"x.shape={x.shape}"
             )
     return _permute(x, order)
 
@@ -121,7 +124,8 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
 
 
 def broadcast_dims(a: Any, b: Any) -> tuple:
-    """The shape that two shapes broadcast to (NumPy's rule); sizes that are not known are taken as equal.
+    """The shape that two shapes broadcast to (NumPy's rule); sizes that are not known are taken
+    as equal.
 
     Raises:
         ValueError: If they do not fit.
@@ -141,7 +145,8 @@ def broadcast_dims(a: Any, b: Any) -> tuple:
             sizes.append(x)
         else:
             raise ValueError(
-                f"Cannot broadcast shape, the failure dim has value {x}, which cannot be broadcasted to {y}. "
+                f"Cannot broadcast shape, the failure dim has value {x}, which cannot be "
+                f"broadcasted to {y}. "
                 f"Input shapes are: {list(a)} and {list(b)}."
             )
     return tuple(sizes)
@@ -288,12 +293,13 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list:
         count = indices_or_sections
         if isinstance(length, int) and (count <= 0 or length % count):
             raise ValueError(
-                f"`x` size on given `axis` must be divisible by `indices_or_sections` when `indices_or_sections` is an int. "
+                f"`x` size on given `axis` must be divisible by `indices_or_sections` when "
+                f"`indices_or_sections` is an int. "
                 f"Received: x.shape={x.shape}, axis={axis}, indices_or_sections={count}"
             )
         size = length // count
         bounds = [size * i for i in range(count)] + [length]
-        return [part(x, axis, a, b) for a, b in zip(bounds, bounds[1:])]
+        return [part(x, axis, a, b) for a, b in itertools.pairwise(bounds)]
     return _split_at(x, as_dims(indices_or_sections), axis)
 
 
@@ -307,7 +313,7 @@ def _split_at(x: Any, positions: list, axis: int) -> list:
         bounds.append(position)
     bounds.append(length)
     pieces = []
-    for a, b in zip(bounds, bounds[1:]):
+    for a, b in itertools.pairwise(bounds):
         if isinstance(a, int) and isinstance(b, int):
             b = builtins.max(a, b)
         pieces.append(part(x, axis, a, b))
@@ -375,7 +381,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
         return _reshape(wide, shape=dims)
     if known_size(x.dims[axis]) not in (len(counts), None):
         raise ValueError(
-            f"`repeats` must have one entry per element of the axis. Received: repeats={counts}, x.shape={x.shape}, axis={axis}"
+            f"`repeats` must have one entry per element of the axis. Received: repeats={counts}, "
+            f"x.shape={x.shape}, axis={axis}"
         )
     positions = [i for i, count in enumerate(counts) for _ in range(count)]
     return core("gather")(x, convert_to_tensor(positions, "int32"), axis=axis)
@@ -421,7 +428,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
         )
     if mode not in ("constant", "reflect", "symmetric", "edge"):
         raise ValueError(
-            f"`mode` must be one of 'constant', 'reflect', 'symmetric', 'edge'. Received: mode={mode}"
+            f"`mode` must be one of 'constant', 'reflect', 'symmetric', 'edge'. Received: "
+            f"mode={mode}"
         )
     low, high = _pad_widths(pad_width, x.ndim)
     value = constant_values or 0
@@ -457,7 +465,8 @@ def _pad_widths(pad_width: Any, rank: int) -> tuple[list, list]:
         pairs *= rank
     if len(pairs) != rank:
         raise ValueError(
-            f"`pad_width` must have the same length as `x.shape`. Received: pad_width={pad_width} (of length {len(pairs)}), rank {rank}"
+            f"`pad_width` must have the same length as `x.shape`. Received: "
+            f"pad_width={pad_width} (of length {len(pairs)}), rank {rank}"
         )
     return as_dims([p[0] for p in pairs]), as_dims([p[1] for p in pairs])
 
@@ -493,7 +502,8 @@ def flipud(x: Any) -> Any:
 
 @op
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
-    """Elements moved along axes, those that leave come in at the other end; over the flat values if the axis is `None`."""
+    """Elements moved along axes, those that leave come in at the other end; over the flat
+    values if the axis is `None`."""
     x = convert_to_tensor(x)
     if axis is None:
         return _reshape(roll(ravel(x), shift, 0), shape=list(x.dims))
@@ -570,7 +580,8 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     source, target = _groups(left), _groups(right)
     if len(source) != x.ndim:
         raise ValueError(
-            f"`pattern` has {len(source)} axes on its left, the tensor has {x.ndim}. Received: pattern={pattern}, shape={x.shape}"
+            f"`pattern` has {len(source)} axes on its left, the tensor has {x.ndim}. Received: "
+            f"pattern={pattern}, shape={x.shape}"
         )
     sizes: dict[str, Any] = dict(axes_lengths)
     for group, size in zip(source, x.dims):

@@ -24,7 +24,8 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 
 @op
 def argsort(x: Any, axis: int | None = -1) -> Any:
-    """Indices that put the elements in rising order along an axis, as int32; equal ones keep their order."""
+    """Indices that put the elements in rising order along an axis, as int32; equal ones keep
+    their order."""
     x = number_tensor(x)
     if axis is None or x.ndim == 0:
         x, axis = ravel(x), 0
@@ -33,7 +34,8 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
 
 @op
 def argpartition(x: Any, kth: int, axis: int = -1) -> Any:
-    """Indices that put the `kth` smallest element in its place, smaller ones before it. Here: those of a full sort."""
+    """Indices that put the `kth` smallest element in its place, smaller ones before it. Here:
+    those of a full sort."""
     return argsort(x, axis)
 
 
@@ -46,7 +48,8 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple:
 
 @op
 def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
-    """Whether the prediction for the target class is among the `k` largest; ties with the k-th count as in.
+    """Whether the prediction for the target class is among the `k` largest; ties with the k-th
+    count as in.
 
     Args:
         targets: Class indices `(batch,)`.
@@ -84,7 +87,8 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
     sequence, values = two(sorted_sequence, values)
     if sequence.ndim != 1:
         raise ValueError(
-            "searchsorted only supports 1-D sorted sequences. You can use `vectorized_map` to extend it to N-D sequences. "
+            "searchsorted only supports 1-D sorted sequences. You can use `vectorized_map` to "
+            "extend it to N-D sequences. "
             f"Received: sorted_sequence.shape={sequence.shape}"
         )
     if side not in ("left", "right"):
@@ -95,7 +99,8 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
 
 @op
 def digitize(x: Any, bins: Any) -> Any:
-    """Number of the bin of each element: how many of the rising bin edges are not above it, as int32."""
+    """Number of the bin of each element: how many of the rising bin edges are not above it, as
+    int32."""
     bins = convert_to_tensor(bins)
     if bins.ndim != 1:
         raise ValueError(f"`bins` must be a 1D array. Received: bins={bins}")
@@ -106,8 +111,9 @@ def digitize(x: Any, bins: Any) -> Any:
 def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
     """How often each integer 0, 1, … occurs in the last axis, or the sum of its weights.
 
-    The length of the result is the largest value and one more, at least `minlength`. While a program is recorded the values are not known:
-    the length is `minlength` then, and larger values are left out.
+    The length of the result is the largest value and one more, at least `minlength`. While a
+    program is recorded the values are not known: the length is `minlength` then, and larger values
+    are left out.
     """
     x = convert_to_tensor(x)
     if is_float(x):
@@ -129,7 +135,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
 
 @op
 def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple:
-    """How many elements fall into each of `bins` equal parts of a range (by default from the smallest to the largest).
+    """How many elements fall into each of `bins` equal parts of a range (by default from the
+    smallest to the largest).
 
     Returns:
         (counts int32 `(bins,)`, edges `(bins + 1,)`).

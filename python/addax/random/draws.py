@@ -1,4 +1,5 @@
-"""Random tensors. Element i of a draw depends on the key (seed, counter) and i alone, not on threads."""
+"""Random tensors. Element i of a draw depends on the key (seed, counter) and i alone, not on
+threads."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def normal(
         mean: Mean.
         stddev: Standard deviation.
         dtype: Floating-point dtype, `floatx()` if `None`.
-        seed: Whole number (the same draw each time), `SeedGenerator`, or `None` for the global generator.
+        seed: Whole number (the same draw each time), `SeedGenerator`, or `None` for the global
+            generator.
     """
     x = _drawn("random_normal", shape, _float_dtype(dtype, "normal"), seed)
     return _affine(x, mean, stddev)
@@ -55,7 +57,8 @@ def _affine(x: Any, mean: Any, factor: Any) -> Any:
 def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
-    """Draws from the normal distribution within two standard deviations. Arguments as of `normal`."""
+    """Draws from the normal distribution within two standard deviations. Arguments as of
+    `normal`."""
     x = _drawn("random_truncated_normal", shape, _float_dtype(dtype, "truncated_normal"), seed)
     return _affine(x, mean, stddev)
 
@@ -64,7 +67,8 @@ def truncated_normal(
 def uniform(
     shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
-    """Draws from the uniform distribution over `[minval, maxval)`. Other arguments as of `normal`."""
+    """Draws from the uniform distribution over `[minval, maxval)`. Other arguments as of
+    `normal`."""
     x = _drawn("random_uniform", shape, _float_dtype(dtype, "uniform"), seed)
     return _affine(x, minval, maxval - minval)
 
@@ -95,16 +99,19 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
 
 @op(name="random.categorical")
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
-    """Draws class indices `(batch, num_samples)` with probabilities `softmax(logits)`, logits `(batch, classes)`.
+    """Draws class indices `(batch, num_samples)` with probabilities `softmax(logits)`, logits
+    `(batch, classes)`.
 
-    The class with the largest logit plus Gumbel noise (E. J. Gumbel, 1954) has just these probabilities.
+    The class with the largest logit plus Gumbel noise (E. J. Gumbel, 1954) has just these
+    probabilities.
     """
     from addax.ops.shaping import expand_dims
 
     logits = float_tensor(logits)
     if logits.ndim != 2:
         raise ValueError(
-            f"`logits` should be a 2-D tensor with shape [batch_size, num_classes]. Received: logits.shape={logits.shape}"
+            f"`logits` should be a 2-D tensor with shape [batch_size, num_classes]. Received: "
+            f"logits.shape={logits.shape}"
         )
     dtype = standardize_dtype(dtype)
     shape = [logits.dims[0], num_samples, logits.dims[1]]
@@ -158,7 +165,8 @@ def binomial(
     counts = cast(convert_to_tensor(counts), "int32")
     if counts.symbolic:
         raise ValueError(
-            "`random.binomial` needs the values of `counts`, which are not known while a program is recorded."
+            "`random.binomial` needs the values of `counts`, which are not known while a program "
+            "is recorded."
         )
     most = int(core("max")(counts, axes=list(range(counts.ndim)), keepdims=False))
     p = broadcast_to(cast(convert_to_tensor(probabilities), "float32"), dims)
@@ -176,7 +184,8 @@ def dropout(inputs: Any, rate: Any, noise_shape: Any = None, seed: Any = None) -
     Args:
         inputs: Floating-point tensor.
         rate: Fraction in [0, 1].
-        noise_shape: Shape of the draw, which broadcasts to the inputs; `None` in it, or instead of it, is the inputs' size.
+        noise_shape: Shape of the draw, which broadcasts to the inputs; `None` in it, or instead of
+            it, is the inputs' size.
         seed: As of `normal`.
     """
     x = convert_to_tensor(inputs)

@@ -110,7 +110,8 @@ def draw_seed(seed: Any) -> Any:
     """The key of a draw, int64 `(2,)`.
 
     Args:
-        seed: A whole number gives the same key each time, a `SeedGenerator` its next one, `None` the global generator's next.
+        seed: A whole number gives the same key each time, a `SeedGenerator` its next one, `None`
+            the global generator's next.
 
     Raises:
         ValueError: If it is something else.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from addax import activations, ops
 from addax.backend import KerasTensor
 
@@ -61,7 +60,9 @@ def test_relu_has_slope_bound_and_threshold(options, reference) -> None:
 
 
 def test_defaults_are_those_of_keras() -> None:
-    np.testing.assert_allclose(activations.leaky_relu(X).numpy(), np.where(X > 0, X, 0.2 * X), rtol=1e-6)
+    np.testing.assert_allclose(
+        activations.leaky_relu(X).numpy(), np.where(X > 0, X, 0.2 * X), rtol=1e-6
+    )
     exact = ops.gelu(X, approximate=False).numpy()
     np.testing.assert_array_equal(activations.gelu(X).numpy(), exact)
     assert np.abs(ops.gelu(X).numpy() - exact).max() > 1e-5
@@ -79,5 +80,7 @@ def test_activations_are_finite_and_take_keras_tensors(name) -> None:
 
 def test_softmax_rows_sum_to_one_even_for_large_numbers() -> None:
     x = np.float32([[1e4, 1e4, -1e4], [0, 0, 0]])
-    np.testing.assert_allclose(activations.softmax(x).numpy(), [[0.5, 0.5, 0], [1 / 3] * 3], rtol=1e-6)
+    np.testing.assert_allclose(
+        activations.softmax(x).numpy(), [[0.5, 0.5, 0], [1 / 3] * 3], rtol=1e-6
+    )
     np.testing.assert_allclose(activations.log_softmax(x).numpy()[1], [-np.log(3)] * 3, rtol=1e-6)

@@ -8,7 +8,6 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
-
 from addax import backend, config, tree
 from addax.backend import KerasTensor, dtypes, masking, names
 
@@ -198,7 +197,9 @@ def test_structures_are_traversed_both_ways() -> None:
 
     assert tree.traverse(f, [1, (2, 3)]) == [None, ("two", 3)]
     lengths = []
-    tree.traverse(lambda x: lengths.append(len(x)) if tree.is_nested(x) else None, [1, (2, 3, 4)], False)
+    tree.traverse(
+        lambda x: lengths.append(len(x)) if tree.is_nested(x) else None, [1, (2, 3, 4)], False
+    )
     assert lengths == [3, 2]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from addax import ops
 from addax.backend import CompiledFunction, KerasTensor, Variable, compute_output_spec
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from addax import ops
 from addax.backend import CompiledFunction, Variable
 from addax.gradient_tape import GradientTape

@@ -7,7 +7,6 @@ import pickle
 
 import numpy as np
 import pytest
-
 from addax import ops
 from addax.backend import (
     AutocastScope,
@@ -88,7 +87,9 @@ def test_a_scope_reopened_by_its_caller_is_not_doubled() -> None:
 def test_repr_is_that_of_keras() -> None:
     with name_scope("dense"):
         v = Variable(np.zeros((2, 1), np.float32), name="kernel")
-    assert repr(v).startswith("<Variable path=dense/kernel, shape=(2, 1), dtype=float32, value=[[0.]")
+    assert repr(v).startswith(
+        "<Variable path=dense/kernel, shape=(2, 1), dtype=float32, value=[[0.]"
+    )
 
 
 def test_variables_are_arrays_numbers_and_iterable() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from addax import ops
 from addax.backend import CompiledFunction, Variable
 from addax.gradient_tape import GradientTape
@@ -107,7 +106,13 @@ def test_fori_loop_has_a_gradient_and_takes_tensor_bounds() -> None:
 
 @pytest.mark.parametrize(
     "run",
-    both(lambda x: ops.cond(ops.sum(x) > 0, lambda: {"y": ops.multiply(x, 2), "z": None}, lambda: {"y": ops.negative(x), "z": None})),
+    both(
+        lambda x: ops.cond(
+            ops.sum(x) > 0,
+            lambda: {"y": ops.multiply(x, 2), "z": None},
+            lambda: {"y": ops.negative(x), "z": None},
+        )
+    ),
 )
 def test_cond_takes_one_branch(run) -> None:
     assert run(np.float32([1, 2]))["y"].numpy().tolist() == [2, 4]

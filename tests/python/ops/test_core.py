@@ -6,12 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from addax import ops
 from addax.backend import CompiledFunction, KerasTensor, Variable
 from addax.backend.tensor import Dim
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
@@ -118,8 +117,12 @@ def operands():
 
 
 @pytest.mark.parametrize("left, x", list(operands()), ids=["tensor", "variable"])
-@pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!="])
-@pytest.mark.parametrize("other", [2, 2.5, np.float32(3), X + 1], ids=["int", "float", "scalar", "array"])
+@pytest.mark.parametrize(
+    "symbol", ["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!="]
+)
+@pytest.mark.parametrize(
+    "other", [2, 2.5, np.float32(3), X + 1], ids=["int", "float", "scalar", "array"]
+)
 def test_operators_work_with_numpy_and_numbers_on_either_side(left, x, symbol, other) -> None:
     with np.errstate(all="ignore"):
         for source in (f"left {symbol} other", f"other {symbol} left"):
@@ -132,7 +135,18 @@ def test_operators_work_with_numpy_and_numbers_on_either_side(left, x, symbol, o
 def test_operators_of_keras_tensors_give_keras_tensors() -> None:
     k = KerasTensor((None, 4))
     row = np.ones(4, np.float32)
-    for result in (k + 1, 1 - k, k * row, row * k, k / k, k**2, -k, abs(k), k > 0, k @ np.ones((4, 3))):
+    for result in (
+        k + 1,
+        1 - k,
+        k * row,
+        row * k,
+        k / k,
+        k**2,
+        -k,
+        abs(k),
+        k > 0,
+        k @ np.ones((4, 3)),
+    ):
         assert isinstance(result, KerasTensor)
         assert result.shape[0] is None
     assert (k @ np.ones((4, 3), np.float32)).shape == (None, 3)

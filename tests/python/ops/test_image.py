@@ -6,7 +6,6 @@ import colorsys
 
 import numpy as np
 import pytest
-
 from addax import ops
 from addax.backend import CompiledFunction, KerasTensor
 
@@ -107,14 +106,20 @@ def test_wrong_arguments_of_resize_are_named(options, message) -> None:
 
 
 def test_crop_and_pad() -> None:
-    crop = ops.image.crop_images(IMAGES, top_cropping=1, bottom_cropping=2, left_cropping=3, target_width=2)
+    crop = ops.image.crop_images(
+        IMAGES, top_cropping=1, bottom_cropping=2, left_cropping=3, target_width=2
+    )
     np.testing.assert_array_equal(crop.numpy(), IMAGES[:, 1:3, 3:5])
-    pad = ops.image.pad_images(IMAGES, top_padding=1, target_height=8, left_padding=2, right_padding=0)
+    pad = ops.image.pad_images(
+        IMAGES, top_padding=1, target_height=8, left_padding=2, right_padding=0
+    )
     np.testing.assert_array_equal(pad.numpy(), np.pad(IMAGES, ((0, 0), (1, 2), (2, 0), (0, 0))))
     with pytest.raises(ValueError, match="exactly two"):
         ops.image.crop_images(IMAGES, top_cropping=1)
     with pytest.raises(ValueError, match="must be >= 0"):
-        ops.image.pad_images(IMAGES, top_padding=1, target_height=2, left_padding=0, right_padding=0)
+        ops.image.pad_images(
+            IMAGES, top_padding=1, target_height=2, left_padding=0, right_padding=0
+        )
 
 
 def test_grayscale_weighs_the_channels() -> None:
@@ -187,7 +192,9 @@ def test_map_coordinates_fills_as_scipy_does(mode) -> None:
 
 def test_affine_identity_shift_and_flip() -> None:
     identity = np.float32([1, 0, 0, 0, 1, 0, 0, 0])
-    np.testing.assert_allclose(ops.image.affine_transform(IMAGES, identity).numpy(), IMAGES, atol=1e-6)
+    np.testing.assert_allclose(
+        ops.image.affine_transform(IMAGES, identity).numpy(), IMAGES, atol=1e-6
+    )
     shift = np.float32([1, 0, 1, 0, 1, 0, 0, 0])
     got = ops.image.affine_transform(IMAGES, shift).numpy()
     np.testing.assert_allclose(got[:, :, :-1], IMAGES[:, :, 1:], atol=1e-6)
@@ -208,4 +215,9 @@ def test_every_function_takes_keras_tensors() -> None:
     assert ops.image.sobel_edges(k).shape == (None, 8, 8, 3, 2)
     assert ops.image.crop_images(k, 1, 1, 1, 1).shape == (None, 6, 6, 3)
     assert ops.image.pad_images(k, 1, 1, 1, 1).shape == (None, 10, 10, 3)
-    assert ops.image.affine_transform(k, np.float32([1, 0, 0, 0, 1, 0, 0, 0])).shape == (None, 8, 8, 3)
+    assert ops.image.affine_transform(k, np.float32([1, 0, 0, 0, 1, 0, 0, 0])).shape == (
+        None,
+        8,
+        8,
+        3,
+    )

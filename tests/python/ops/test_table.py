@@ -1,4 +1,5 @@
-"""Every function of `addax.ops` against NumPy: eagerly, as a recorded program, and on KerasTensors."""
+"""Every function of `addax.ops` against NumPy: eagerly, as a recorded program, and on
+KerasTensors."""
 
 from __future__ import annotations
 
@@ -6,7 +7,6 @@ import warnings
 
 import numpy as np
 import pytest
-
 from addax import ops, tree
 from addax.backend import CompiledFunction, KerasTensor
 from cases import CASES, ELSEWHERE, Case

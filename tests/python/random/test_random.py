@@ -6,7 +6,6 @@ import random as python_random
 
 import numpy as np
 import pytest
-
 from addax import ops, random
 from addax.backend import CompiledFunction, KerasTensor
 from addax.random.seed_generator import global_seed_generator, set_global_seed
