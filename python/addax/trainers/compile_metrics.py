@@ -147,7 +147,7 @@ class CompileMetrics(Metric):
                         continue
                     name = base = prefix + entry["metric"].name
                     if name in found and weighted:
-                        name = base = f"weighted_{base}"
+                        name = base = f"{prefix}weighted_{entry['metric'].name}"
                     index = 1
                     while name in found:
                         name = f"{base}_{index}"

@@ -385,7 +385,7 @@ class Trainer(Compilation, Steps):
         if not 0 < len(x) <= check_batch_size(batch_size):
             return None
         recorded = step.recorded((x,))
-        # `np.array` copies a tensor through the buffer protocol, several times faster than a method.
+        # `np.array` copies a tensor through the buffer protocol, faster than its method.
         return (recorded.executable.run, np.array) if recorded.single else None
 
     # One batch

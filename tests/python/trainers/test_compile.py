@@ -65,6 +65,16 @@ def test_settings_by_output_name_for_a_list_of_outputs(two_outputs):
     assert got["o2_mse"] == pytest.approx(MSE2)
 
 
+def test_weighted_metrics_of_the_same_name_are_told_apart(two_outputs):
+    model = two_outputs(loss="mse", metrics=[["mae"], ["mae"]], weighted_metrics=[["mae"], ["mse"]])
+    assert [name for name in history(model) if "loss" not in name] == [
+        "o1_mae",
+        "o1_weighted_mae",
+        "o2_mae",
+        "o2_mse",
+    ]
+
+
 def test_one_loss_serves_all_outputs(two_outputs):
     got = history(two_outputs(loss="mse"))
     assert got["loss"] == pytest.approx(MSE1 + MSE2)
@@ -73,6 +83,7 @@ def test_one_loss_serves_all_outputs(two_outputs):
     assert weighted["loss"] == pytest.approx(MSE1 + 0.5 * MSE2)
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_outputs_without_a_loss_are_left_out(two_outputs):
     assert history(two_outputs(loss=["mse", None])) == {"loss": pytest.approx(MSE1)}
     got = history(two_outputs(dict, loss={"p": "mse"}), {"p": Y[0], "q": Y[1]})
