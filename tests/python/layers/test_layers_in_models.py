@@ -31,11 +31,29 @@ def test_predict_gives_what_the_call_gives_for_any_batch(name):
             np.testing.assert_allclose(a, np.asarray(b), rtol=1e-4, atol=1e-5)
 
 
+def _has_weights(name):
+    layer = build(CASES[name][0], layers)
+    args, options = arguments(*CASES[name][1:])
+    layer(*args, **options)
+    return bool(layer.trainable_weights)
+
+
+# Weights that shift all scores of a query alike, which softmax does not see.
+_WITHOUT_EFFECT = {
+    "multi_head_attention": ["key/bias"],
+    "multi_head_attention_causal": ["key/bias"],
+    "multi_head_attention_mask": ["key/bias"],
+    "multi_head_attention_axes": ["key/bias"],
+    "multi_head_attention_gate": ["key/bias"],
+    "grouped_query_attention": ["key/bias"],
+}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_training_step_changes_every_trainable_weight(name):
+    if not _has_weights(name):
+        return  # There is nothing to train; gradients are checked below.
     model, layer, args = _model(name)
-    if not layer.trainable_weights:
-        pytest.skip("the layer has no weights to train")
     set_numbers(layer)
     model.compile("sgd", ["mse"] * len(model.outputs))
     before = [w.numpy() for w in layer.trainable_weights]
@@ -45,13 +63,56 @@ def test_a_training_step_changes_every_trainable_weight(name):
     ]
     model.fit(args, targets, epochs=1, verbose=0, batch_size=16)
     for weight, old in zip(layer.trainable_weights, before, strict=True):
-        # The key's bias shifts all scores of a query alike, which softmax does not see.
-        if "attention" in name and weight.path.endswith("key/bias"):
-            continue
-        if name == "additive_attention" or name.startswith("attention"):
-            continue
         assert np.isfinite(weight.numpy()).all(), weight.path
-        assert not np.array_equal(weight.numpy(), old), weight.path
+        if not any(weight.path.endswith(end) for end in _WITHOUT_EFFECT.get(name, ())):
+            assert not np.array_equal(weight.numpy(), old), weight.path
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "spectral_normalization"])
+def test_gradients_agree_with_differences_along_a_direction(name):
+    constructor, shapes, options = CASES[name]
+    args, options = arguments(shapes, options)
+    previous = addax.config.dtype_policy()
+    addax.config.set_dtype_policy("float64")
+    try:
+        layer = build(constructor, layers)
+        # Shifted, for at 0 some layers have a kink.
+        flat = [x + 0.01 if x.dtype.kind == "f" else x for x in tree.flatten(args)]
+        flat = [np.asarray(x, "float64" if x.dtype.kind == "f" else None) for x in flat]
+        layer(*tree.pack_sequence_as(args, flat), **options)
+        set_numbers(layer)
+    finally:
+        addax.config.set_dtype_policy(previous)
+    points = [x for x in flat if x.dtype.kind == "f"] + layer.get_weights()[
+        : len(layer.trainable_weights)
+    ]
+    directions = [
+        np.cos(3.1 * np.arange(p.size) + i).reshape(p.shape) for i, p in enumerate(points)
+    ]
+    inputs = len(points) - len(layer.trainable_weights)
+
+    def loss(step):
+        moved = [p + step * d for p, d in zip(points, directions, strict=True)]
+        tensors = [ops.convert_to_tensor(x, dtype="float64") for x in moved[:inputs]]
+        for weight, value in zip(layer.trainable_weights, moved[inputs:], strict=True):
+            weight.assign(value)
+        with addax.GradientTape() as tape:
+            for x in tensors:
+                tape.watch(x)
+            values = iter(tensors)
+            leaves = [next(values) if x.dtype.kind == "f" else x for x in flat]
+            outputs = tree.flatten(layer(*tree.pack_sequence_as(args, leaves), **options))
+            total = sum(ops.sum(ops.sin(y + 0.3)) for y in outputs)
+        return float(total), tape.gradient(total, tensors + layer.trainable_weights)
+
+    _, gradients = loss(0.0)
+    slope = sum(
+        float(np.sum(np.asarray(g) * d))
+        for g, d in zip(gradients, directions, strict=True)
+        if g is not None
+    )
+    difference = (loss(1e-6)[0] - loss(-1e-6)[0]) / 2e-6
+    assert abs(slope - difference) < 1e-5 * max(1.0, abs(difference))
 
 
 def test_masks_reach_layers_inside_a_recorded_model():

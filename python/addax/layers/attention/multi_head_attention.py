@@ -28,7 +28,7 @@ def checked_window(sliding_window):
     )
 
 
-def projection(layer: Layer, rank: int, inputs: int, sizes: tuple, name: str) -> EinsumDense:
+def projection(layer: Any, rank: int, inputs: int, sizes: tuple, name: str) -> EinsumDense:
     """A dense layer from the last `inputs` axes of tensors of rank `rank` to axes of `sizes`.
 
     It takes the initializers and other options of `layer`, with seeds of its own.

@@ -14,7 +14,7 @@ def merged_shape(first: tuple, second: tuple) -> tuple:
         first, second = second, first
     if not second:
         return first
-    tail = []
+    tail: list[int | None] = []
     for m, n in zip(first[-len(second) :], second, strict=True):
         if m is None or n is None:
             tail.append(None)

@@ -12,18 +12,7 @@ from addax.layers.layer import Layer
 
 
 class BaseGlobalPooling(Layer):
-    """Reduces the spatial axes; subclasses set `rank` and say with what in `call`.
-
-    Args:
-        data_format: "channels_last" (default) or "channels_first".
-        keepdims: Whether the spatial axes stay, with length 1.
-
-    Call arguments:
-        inputs: Tensor of shape `(batch, *spatial, channels)`.
-
-    Returns:
-        Tensor of shape `(batch, channels)`, or `(batch, 1, ..., channels)` with `keepdims`.
-    """
+    """Reduces the spatial axes; subclasses set `rank` and say with what in `call`."""
 
     rank: int
 
@@ -50,14 +39,36 @@ class BaseGlobalPooling(Layer):
 
 
 class GlobalMaxPooling(BaseGlobalPooling):
-    __doc__ = "The largest element of each channel.\n" + (BaseGlobalPooling.__doc__ or "")
+    """The largest element of each channel.
+
+    Args:
+        data_format: "channels_last" (default) or "channels_first".
+        keepdims: Whether the spatial axes stay, with length 1.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, *spatial, channels)`.
+
+    Returns:
+        Tensor of shape `(batch, channels)`, or `(batch, 1, ..., channels)` with `keepdims`.
+    """
 
     def call(self, inputs):
         return ops.max(inputs, axis=self._spatial_axes, keepdims=self.keepdims)
 
 
 class GlobalAveragePooling(BaseGlobalPooling):
-    __doc__ = "The mean of each channel.\n" + (BaseGlobalPooling.__doc__ or "")
+    """The mean of each channel.
+
+    Args:
+        data_format: "channels_last" (default) or "channels_first".
+        keepdims: Whether the spatial axes stay, with length 1.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, *spatial, channels)`.
+
+    Returns:
+        Tensor of shape `(batch, channels)`, or `(batch, 1, ..., channels)` with `keepdims`.
+    """
 
     def call(self, inputs):
         return ops.mean(inputs, axis=self._spatial_axes, keepdims=self.keepdims)

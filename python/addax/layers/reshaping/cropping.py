@@ -13,6 +13,7 @@ class _Cropping(Layer):
     """Cuts `cropping`, a pair (before, after) for each spatial axis."""
 
     rank: int
+    cropping: tuple
 
     def __init__(self, pairs, data_format, **kwargs):
         super().__init__(**kwargs)

@@ -14,6 +14,7 @@ class _ZeroPadding(Layer):
     """Pads the spatial axes by `padding`, a pair (before, after) for each."""
 
     rank: int
+    padding: tuple
 
     def __init__(self, pairs, data_format, **kwargs):
         super().__init__(**kwargs)
@@ -51,9 +52,9 @@ class ZeroPadding1D(_ZeroPadding):
     rank = 1
 
     def __init__(self, padding=1, data_format=None, **kwargs):
-        self_padding = integer_tuple(padding, 2, "padding", allow_zero=True)
-        super().__init__((self_padding,), data_format, **kwargs)
-        self.padding = self_padding
+        pair = integer_tuple(padding, 2, "padding", allow_zero=True)
+        super().__init__((pair,), data_format, **kwargs)
+        self.padding = pair
 
 
 class ZeroPadding2D(_ZeroPadding):
