@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "base/scratch.h"
+#include "kernels/epilogue.h"
 #include "kernels/matmul.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
@@ -134,6 +135,7 @@ struct WalkPlan {
   std::int64_t width;
   std::int64_t panels;
   bool pack;
+  bool narrow;                // few output channels: dot products instead of blocks
   bool copy;                  // rows of the image are copied
   std::int64_t first_column;  // of the input columns that the taps touch
   std::int64_t columns;
@@ -148,7 +150,12 @@ WalkPlan plan_walk(const Walk<T>& w) {
   p.blocking = choose_blocking(w.out[2], w.out_channels, T{});
   p.width = p.blocking.vectors * kLanes<T>;
   p.panels = ceil_div(w.out_channels, p.width);
-  p.pack = w.transposed || p.panels > 1;
+  p.narrow = w.out_channels <= kLanes<T> / 4 && w.in_channels >= kLanes<T> / 2;
+  if (p.narrow) {
+    p.width = w.out_channels;
+    p.panels = 1;
+  }
+  p.pack = w.transposed || p.panels > 1 || p.narrow;
   std::int64_t low = 0, high = 0;
   for (std::int64_t t = 0; t < w.tap_count; ++t) {
     const std::int64_t at = w.taps[t].at[2];
@@ -204,6 +211,48 @@ void pack_weights(const Walk<T>& w, const WalkPlan& p, T* packed) {
       }
     }
   });
+}
+
+// For dot products: the weights of one output channel after those of the other, each in the order of the taps.
+template <class T>
+void pack_rows_of_weights(const Walk<T>& w, T* packed) {
+  const std::int64_t stride = w.groups * (w.transposed ? w.in_channels : w.out_channels);
+  const std::int64_t tap_size = (w.transposed ? w.out_channels : w.in_channels) * stride;
+  for (std::int64_t q = 0; q < w.groups * w.out_channels; ++q) {
+    const std::int64_t group = q / w.out_channels, o = q % w.out_channels;
+    for (std::int64_t t = 0; t < w.tap_count; ++t) {
+      const T* from = w.w + w.taps[t].index * tap_size;
+      for (std::int64_t c = 0; c < w.in_channels; ++c) {
+        *packed++ =
+            w.transposed ? from[o * stride + group * w.in_channels + c] : from[c * stride + group * w.out_channels + o];
+      }
+    }
+  }
+}
+
+// sums[i] = Σ over the runs of A's row i times b.
+template <class T, int count>
+ADDAX_INLINE void dot_pixels(const T* a, std::int64_t row_stride, const T* b, const RunOf* runs, std::int64_t run_count,
+                             T* sums) {
+  constexpr int W = kLanes<T>;
+  Vec<T> acc[count] = {};
+  for (std::int64_t r = 0; r < run_count; ++r) {
+    const T* x = a + runs[r].a;
+    const T* y = b + runs[r].b;
+    std::int64_t k = 0;
+    for (; k + W <= runs[r].k; k += W) {
+      const Vec<T> weights = load(y + k);
+#pragma GCC unroll 8
+      for (int i = 0; i < count; ++i) acc[i] += load(x + i * row_stride + k) * weights;
+    }
+    if (k == runs[r].k) continue;
+    const std::int64_t lanes = runs[r].k - k;
+    const Vec<T> weights = load_partial(y + k, lanes);
+#pragma GCC unroll 8
+    for (int i = 0; i < count; ++i) acc[i] += load_partial(x + i * row_stride + k, lanes) * weights;
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < count; ++i) sums[i] = reduce_add(acc[i]);
 }
 
 // Joins taps whose pixels are neighbours. The groups go where the caller says; as many as taps at most.
@@ -314,6 +363,10 @@ struct Segment {
     tile.b_step = p.pack ? p.width : all_out;
     tile.c_stride = w.out_stride[2];
     tile.runs = runs;
+    if (p.narrow) {
+      run_narrow(s, runs);
+      return;
+    }
     // Weights by the L2-sized block: whole groups of taps, all rows of the segment for each block.
     const std::int64_t most =
         std::max<std::int64_t>(1, kWeightBytes / (p.width * static_cast<std::int64_t>(sizeof(T))));
@@ -355,6 +408,30 @@ struct Segment {
     } while (begin < group_count);
   }
 
+  void run_narrow(const Source<T>& s, RunOf* runs) const {
+    const std::int64_t kernel_depth = w.tap_count * w.in_channels, row_stride = w.step[2] * s.pixel;
+    for (std::int64_t h = from; h < to; ++h) {
+      const std::int64_t run_count = list_runs(s, 0, group_count, h, 1, runs);
+      T* const row =
+          w.result + sample * w.out_sample + depth * w.out_stride[0] + h * w.out_stride[1] + group * w.out_channels;
+      for (std::int64_t o = 0; o < w.out_channels; ++o) {
+        const T* const b = packed + (group * w.out_channels + o) * kernel_depth;
+        const T* const bias = w.bias == nullptr ? nullptr : w.bias + group * w.out_channels + o;
+        T* const out = row + o;
+        const auto pixels = [&]<int count>(std::integral_constant<int, count>, std::int64_t pixel) {
+          T sums[count];
+          dot_pixels<T, count>(s.base + pixel * row_stride, row_stride, b, runs, run_count, sums);
+          finish_row(sums, count, bias, 0, w.activation);
+          for (int i = 0; i < count; ++i) out[(pixel + i) * w.out_stride[2]] = sums[i];
+        };
+        std::int64_t pixel = 0;
+        for (; pixel + 8 <= w.out[2]; pixel += 8) pixels(std::integral_constant<int, 8>{}, pixel);
+        for (; pixel + 2 <= w.out[2]; pixel += 2) pixels(std::integral_constant<int, 2>{}, pixel);
+        for (; pixel < w.out[2]; ++pixel) pixels(std::integral_constant<int, 1>{}, pixel);
+      }
+    }
+  }
+
   // The runs of groups [begin, end) whose row of the image exists.
   std::int64_t list_runs(const Source<T>& s, std::int64_t begin, std::int64_t end, std::int64_t h, std::int64_t b_step,
                          RunOf* runs) const {
@@ -379,7 +456,11 @@ void run_walk(const Walk<T>& w, void* workspace) {
   T* const packed = static_cast<T*>(workspace);
   Group* const groups = reinterpret_cast<Group*>(static_cast<char*>(workspace) + packed_bytes(w, p));
   const std::int64_t group_count = join_taps(w, groups);
-  if (p.pack) pack_weights(w, p, packed);
+  if (p.narrow) {
+    pack_rows_of_weights(w, packed);
+  } else if (p.pack) {
+    pack_weights(w, p, packed);
+  }
   const std::int64_t row_tasks = ceil_div(p.rows, p.task_rows), panel_tasks = ceil_div(p.panels, p.task_panels);
   const std::int64_t per_depth = w.out[1], per_sample = w.out[0] * w.out[1];
   parallel_for(w.groups * row_tasks * panel_tasks, 1, [&](std::int64_t first, std::int64_t last) {
@@ -397,11 +478,6 @@ void run_walk(const Walk<T>& w, void* workspace) {
       }
     }
   });
-}
-
-template <class T>
-std::int64_t walk_bytes(const Walk<T>& w) {
-  return packed_bytes(w, plan_walk(w)) + whole_lines(w.tap_count * static_cast<std::int64_t>(sizeof(Group)));
 }
 
 std::int64_t tap_bytes(const ConvShape& s) {
@@ -527,6 +603,7 @@ std::int64_t data_gradient_workspace(const ConvShape& shape) {
 // Output pixels of a chunk, about: enough that adding to dw costs little, few enough for L2.
 constexpr std::int64_t kChunkPixels = 256;
 constexpr std::int64_t kChunkBytes = std::int64_t{192} << 10;
+constexpr std::int64_t kPlanesBytes = std::int64_t{768} << 10;  // of several small planes with many channels
 constexpr std::int64_t kMostSlices = 16;
 constexpr std::int64_t kPartialBytes = std::int64_t{8} << 20;
 
@@ -541,12 +618,17 @@ struct KernelPlan {
   bool copy;
   std::int64_t first_column;
   std::int64_t columns;
-  std::int64_t rows;        // output rows of all samples
-  std::int64_t chunk_rows;  // output rows of a chunk
+  std::int64_t rows;          // output rows of all samples
+  std::int64_t chunk_rows;    // output rows of a chunk, of one plane
+  std::int64_t chunk_planes;  // more than one only if chunk_rows is a plane's
   std::int64_t slices;
   std::int64_t task_panels;
   std::int64_t size;  // of dw
 };
+
+std::int64_t chunk_count(const ConvShape& s, const KernelPlan& p) {
+  return ceil_div(s.batch * s.out[0], p.chunk_planes) * ceil_div(s.out[1], p.chunk_rows);
+}
 
 template <class T>
 KernelPlan plan_kernel(const ConvShape& s) {
@@ -569,7 +651,14 @@ KernelPlan plan_kernel(const ConvShape& s) {
   p.chunk_rows =
       std::max<std::int64_t>(1, std::min(kChunkPixels / std::max<std::int64_t>(1, s.out[2]), kChunkBytes / row_bytes));
   p.chunk_rows = std::min(p.chunk_rows, std::max<std::int64_t>(1, s.out[1]));
-  const std::int64_t chunks = s.batch * s.out[0] * ceil_div(s.out[1], p.chunk_rows);
+  p.chunk_planes = 1;
+  if (p.chunk_rows == s.out[1]) {
+    const std::int64_t pixels = std::max<std::int64_t>(1, s.out[1] * s.out[2]);
+    const std::int64_t fit =
+        std::min(kChunkPixels / pixels, kPlanesBytes / (row_bytes * std::max<std::int64_t>(1, s.out[1])));
+    p.chunk_planes = std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(1, s.batch * s.out[0]));
+  }
+  const std::int64_t chunks = chunk_count(s, p);
   const std::int64_t flops = 2 * p.rows * s.out[2] * p.size;
   const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, kMostSlices);
   const std::int64_t bytes = std::max<std::int64_t>(1, p.size * static_cast<std::int64_t>(sizeof(T)));
@@ -588,16 +677,17 @@ struct KernelTask {
   std::int64_t group;
   T* dw;  // the slice's own sum
 
-  // Adds the contribution of output rows [from, to) at depth `depth` of a sample to panels [first_panel, last_panel).
-  void add(std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to, std::int64_t first_panel,
-           std::int64_t last_panel, bool first_chunk) const {
+  // Adds the contribution of output rows [from, to) of planes (samples × depths) [first_plane, last_plane) to panels
+  // [first_panel, last_panel).
+  void add(std::int64_t first_plane, std::int64_t last_plane, std::int64_t from, std::int64_t to,
+           std::int64_t first_panel, std::int64_t last_panel, bool first_chunk) const {
     const std::int64_t out = s.out_channels / s.groups;
     const std::int64_t first_row = std::clamp<std::int64_t>(from * s.stride[1] - s.pad_low[1], 0, s.in[1]);
     const std::int64_t last_row = std::clamp<std::int64_t>(
         (to - 1) * s.stride[1] - s.pad_low[1] + (s.kernel[1] - 1) * s.dilation[1] + 1, first_row, s.in[1]);
-    Source<T> image = source(sample, depth, first_row, last_row);
-    const std::int64_t pixels = (to - from) * s.out[2];
-    const T* dy = job.y + ((sample * s.out[0] + depth) * s.out[1] + from) * s.out[2] * s.out_channels + group * out;
+    const Source<T> image = source(first_plane, last_plane, first_row, last_row);
+    const std::int64_t pixels = (last_plane - first_plane) * (to - from) * s.out[2];
+    const T* const dy = job.y + (first_plane * s.out[1] + from) * s.out[2] * s.out_channels + group * out;
     T* packed = nullptr;
     if (p.pack) {
       packed = thread_scratch_of<T>(kGradient, (last_panel - first_panel) * p.width * pixels);
@@ -606,7 +696,7 @@ struct KernelTask {
                    pixels, std::min(p.width, out - q * p.width));
       }
     }
-    RunOf* const runs = thread_scratch_of<RunOf>(kRuns, to - from + 1);
+    RunOf* const runs = thread_scratch_of<RunOf>(kRuns, (last_plane - first_plane) * (to - from) + 1);
     Tile<T> tile{};
     tile.step = s.stride[2] * image.pixel;
     tile.b_step = p.pack ? p.width : s.out_channels;
@@ -616,15 +706,18 @@ struct KernelTask {
     const std::int64_t split = p.row_groups / (s.kernel[0] * s.kernel[1]);  // kernel[2] if taps are apart, else 1
     for (std::int64_t g = 0; g < p.row_groups; ++g) {
       const std::int64_t kd = g / split / s.kernel[1], kh = g / split % s.kernel[1], kw = g % split;
+      const std::int64_t column = kw * s.dilation[2] - s.pad_low[2] - image.first_column;
       tile.run_count = 0;
-      const std::int64_t d = depth * s.stride[0] + kd * s.dilation[0] - s.pad_low[0];
-      for (std::int64_t h = from; h < to && d >= 0 && d < s.in[0]; ++h) {
-        const std::int64_t row = h * s.stride[1] + kh * s.dilation[1] - s.pad_low[1];
-        if (row < 0 || row >= s.in[1]) continue;
-        const std::int64_t plane = p.copy ? kd * image.plane : d * s.in[1] * image.row;
-        const std::int64_t column = kw * s.dilation[2] - s.pad_low[2] - image.first_column;
-        runs[tile.run_count++] = {plane + (row - image.first_row) * image.row + column * image.pixel,
-                                  (h - from) * s.out[2] * tile.b_step, s.out[2]};
+      for (std::int64_t i = first_plane; i < last_plane; ++i) {
+        const std::int64_t d = source_depth(i, kd);
+        if (d < 0 || d >= s.in[0]) continue;
+        const std::int64_t plane = p.copy ? (i - first_plane) * s.kernel[0] + kd : i / s.out[0] * s.in[0] + d;
+        for (std::int64_t h = from; h < to; ++h) {
+          const std::int64_t row = h * s.stride[1] + kh * s.dilation[1] - s.pad_low[1];
+          if (row < 0 || row >= s.in[1]) continue;
+          runs[tile.run_count++] = {plane * image.plane + (row - image.first_row) * image.row + column * image.pixel,
+                                    ((i - first_plane) * (to - from) + h - from) * s.out[2] * tile.b_step, s.out[2]};
+        }
       }
       if (tile.run_count == 0 && !first_chunk) continue;
       for (std::int64_t q = first_panel; q < last_panel; ++q) {
@@ -650,19 +743,29 @@ struct KernelTask {
     }
   }
 
-  Source<T> source(std::int64_t sample, std::int64_t depth, std::int64_t first_row, std::int64_t last_row) const {
+  // The depth of the image that tap row kd reads for plane i of the output.
+  std::int64_t source_depth(std::int64_t i, std::int64_t kd) const {
+    return i % s.out[0] * s.stride[0] + kd * s.dilation[0] - s.pad_low[0];
+  }
+
+  Source<T> source(std::int64_t first_plane, std::int64_t last_plane, std::int64_t first_row,
+                   std::int64_t last_row) const {
     const std::int64_t in = s.in_channels / s.groups;
     const std::int64_t row = s.in[2] * s.in_channels;
-    const T* image = job.x + sample * s.in[0] * s.in[1] * row + group * in;
-    if (!p.copy) return {image, s.in_channels, row, 0, 0, 0};
+    const T* const image = job.x + group * in;
+    if (!p.copy) return {image, s.in_channels, row, s.in[1] * row, 0, 0};
     const std::int64_t copy_size = p.columns * in, plane_size = (last_row - first_row) * copy_size;
-    T* copy = thread_scratch_of<T>(kImage, s.kernel[0] * plane_size);
-    for (std::int64_t kd = 0; kd < s.kernel[0]; ++kd) {
-      const std::int64_t d = depth * s.stride[0] + kd * s.dilation[0] - s.pad_low[0];
-      if (d < 0 || d >= s.in[0]) continue;
-      for (std::int64_t h = first_row; h < last_row; ++h) {
-        copy_row(image + (d * s.in[1] + h) * row, s.in_channels, s.in[2],
-                 copy + kd * plane_size + (h - first_row) * copy_size, p.first_column, p.columns, in);
+    T* const copy = thread_scratch_of<T>(kImage, (last_plane - first_plane) * s.kernel[0] * plane_size);
+    T* to = copy;
+    for (std::int64_t i = first_plane; i < last_plane; ++i) {
+      for (std::int64_t kd = 0; kd < s.kernel[0]; ++kd, to += plane_size) {
+        const std::int64_t d = source_depth(i, kd);
+        if (d < 0 || d >= s.in[0]) continue;
+        const T* const plane = image + (i / s.out[0] * s.in[0] + d) * s.in[1] * row;
+        for (std::int64_t h = first_row; h < last_row; ++h) {
+          copy_row(plane + h * row, s.in_channels, s.in[2], to + (h - first_row) * copy_size, p.first_column, p.columns,
+                   in);
+        }
       }
     }
     return {copy, in, copy_size, plane_size, first_row, p.first_column};
@@ -674,8 +777,8 @@ void kernel_gradient(const Conv<T>& job) {
   const ConvShape s = canonical(job.shape);
   const KernelPlan p = plan_kernel<T>(s);
   if (p.size == 0) return;
-  const std::int64_t per_depth = ceil_div(s.out[1], p.chunk_rows);
-  const std::int64_t chunks = s.batch * s.out[0] * per_depth;
+  const std::int64_t planes = s.batch * s.out[0], per_plane = ceil_div(s.out[1], p.chunk_rows);
+  const std::int64_t chunks = chunk_count(s, p);
   if (chunks == 0 || s.out[2] == 0) {
     std::fill_n(job.result, p.size, T{0});
     return;
@@ -689,11 +792,11 @@ void kernel_gradient(const Conv<T>& job) {
       const KernelTask<T> work{job, s, p, task / panel_tasks / p.slices, partial + slice * p.size};
       const std::int64_t begin = cut(chunks, p.slices, slice), end = cut(chunks, p.slices, slice + 1);
       for (std::int64_t c = begin; c < end; ++c) {
-        const std::int64_t plane = c / per_depth;
-        const std::int64_t from = cut(s.out[1], per_depth, c % per_depth),
-                           to = cut(s.out[1], per_depth, c % per_depth + 1);
-        work.add(plane / s.out[0], plane % s.out[0], from, to, panel, std::min(p.panels, panel + p.task_panels),
-                 c == begin);
+        const std::int64_t plane = c / per_plane * p.chunk_planes;
+        const std::int64_t from = cut(s.out[1], per_plane, c % per_plane);
+        const std::int64_t to = cut(s.out[1], per_plane, c % per_plane + 1);
+        work.add(plane, std::min(planes, plane + p.chunk_planes), from, to, panel,
+                 std::min(p.panels, panel + p.task_panels), c == begin);
       }
     }
   });

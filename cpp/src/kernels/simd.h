@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -290,9 +291,24 @@ ADDAX_INLINE Lane<V> reduce_lanes(V v, F combine) {
   }
   return x[0];
 }
+template <class V, int... I>
+ADDAX_INLINE Lane<V> reduce_add_halves(V v, std::integer_sequence<int, I...>) {
+  constexpr int half = sizeof...(I);
+  const auto sum = __builtin_shufflevector(v, v, I...) + __builtin_shufflevector(v, v, (I + half)...);
+  if constexpr (half == 2) {
+    return sum[0] + sum[1];
+  } else {
+    return reduce_add_halves(sum, std::make_integer_sequence<int, half / 2>{});
+  }
+}
 template <class V>
 ADDAX_INLINE Lane<V> reduce_add(V v) {
-  return reduce_lanes(v, [](Lane<V> a, Lane<V> b) { return static_cast<Lane<V>>(a + b); });
+  constexpr int n = static_cast<int>(sizeof(V) / sizeof(Lane<V>));
+  if constexpr (n <= 2 || sizeof(Lane<V>) < 4) {
+    return reduce_lanes(v, [](Lane<V> a, Lane<V> b) { return static_cast<Lane<V>>(a + b); });
+  } else {
+    return reduce_add_halves(v, std::make_integer_sequence<int, n / 2>{});
+  }
 }
 template <class V>
 ADDAX_INLINE Lane<V> reduce_max(V v) {
