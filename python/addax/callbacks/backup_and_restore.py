@@ -78,7 +78,7 @@ class BackupAndRestore(Callback):
         if self.save_freq == "epoch":
             return
         self._batches_since_save += 1
-        if self._batches_since_save >= self.save_freq:
+        if self._batches_since_save >= int(self.save_freq):
             self._batches_since_save = 0
             self._save(next_epoch=self._current_epoch)
 
@@ -103,7 +103,9 @@ class BackupAndRestore(Callback):
 
         import numpy as np
 
-        arrays = {f"variable_{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays: dict[str, Any] = {
+            f"variable_{i}": np.asarray(v) for i, v in enumerate(self._variables())
+        }
         about = {"epoch": next_epoch, "shuffle": getattr(self.model, "_shuffle_state", None)}
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype="uint8")
         os.makedirs(self.backup_dir, exist_ok=True)

@@ -115,7 +115,7 @@ class CallbackList(Callback):
     def _end_batch(self, hook: str, batch: int, logs: Any, as_floats: bool = True) -> None:
         converted = not as_floats
         for callback in self._batch_hooks[hook]:
-            if callback is self._progbar and not callback.due():
+            if isinstance(callback, ProgbarLogger) and not callback.due():
                 callback.count(batch)
                 continue
             if not converted:

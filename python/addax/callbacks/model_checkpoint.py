@@ -93,7 +93,7 @@ class ModelCheckpoint(MonitorCallback):
         seen = batch + 1 if batch <= self._last_batch_seen else batch - self._last_batch_seen
         self._batches_since_save += seen
         self._last_batch_seen = batch
-        if self._batches_since_save >= self.save_freq:
+        if self._batches_since_save >= int(self.save_freq):
             if self.save_best_only and self.monitor_op is None:
                 self._set_monitor_op()
             self._save(self._current_epoch, batch, logs)

@@ -49,7 +49,7 @@ class SwapEMAWeights(Callback):
             return
         if not self._ema_weights_in_model:
             self._swap()
-        if epoch == self.params["epochs"] - 1:
+        if epoch == (self.params or {}).get("epochs", 0) - 1:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def on_test_begin(self, logs: dict | None = None) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from addax.layers.layer import Layer as _Mixed
+else:
+    _Mixed = object
 
 
-class Compilation:
-    """What `compile` is given, and what it makes of it."""
+class Compilation(_Mixed):
+    """What `compile` is given, and what it makes of it. Mixed into a layer."""
 
     compiled = False
     optimizer: Any = None
@@ -20,6 +25,10 @@ class Compilation:
     _loss_tracker: Any = None
     _compile_config: dict[str, Any] | None = None
     _compiled_trainable: dict[int, bool] | None = None
+    train_function: Any = None
+    test_function: Any = None
+    predict_function: Any = None
+    _quick_predict: Any = None
 
     def compile(
         self,
@@ -114,6 +123,11 @@ class Compilation:
         if wrapper is None or isinstance(optimizer, wrapper):
             return optimizer
         return wrapper(optimizer, name="loss_scale_optimizer")
+
+    def _forget_programs(self) -> None:
+        """Drops all recordings; to be called when the model computes something else from now on."""
+        self.train_function = self.test_function = self.predict_function = None
+        self._quick_predict = None
 
     # How steps run
 

@@ -43,7 +43,7 @@ class CompileLoss:
         self.reduction = reduction
         self.output_names = output_names
         self.built = False
-        self._outputs: Outputs | None = None
+        self._outputs: Any = None
         self._losses: list[Loss | None] = []
         self._weights: list[float | None] = []
         self._means: list[Any] = []

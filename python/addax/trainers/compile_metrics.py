@@ -41,7 +41,7 @@ class CompileMetrics(Metric):
         self._given = {"metrics": metrics, "weighted_metrics": weighted_metrics}
         self._output_names = output_names
         self._sets: list[dict[str, Any]] = []
-        self._outputs: Outputs | None = None
+        self._outputs: Any = None
         self.built = False
 
     @property
@@ -209,7 +209,7 @@ def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
         names = _BY_SHAPE[identifier.lower()]
         metric_class = getattr(metrics_module, names[_kind(y_true, y_pred)])
         return metric_class(name=identifier)
-    found = metrics_module.get(identifier)
+    found: Any = metrics_module.get(identifier)
     if isinstance(found, type):
         found = found()
     if not isinstance(found, Metric):

@@ -23,9 +23,9 @@ class Outputs:
         self.single = not tree.is_nested(y_pred) or len(found) == 1
         flat_list = isinstance(y_pred, (list, tuple)) and all(len(p) == 1 for p in self.paths)
         self.declared_names = list(output_names) if output_names else None
-        matches = self.declared_names is not None and len(self.declared_names) == len(found)
-        if matches and (flat_list or not tree.is_nested(y_pred)):
-            self.names = list(self.declared_names)
+        declared = self.declared_names or []
+        if len(declared) == len(found) and (flat_list or not tree.is_nested(y_pred)):
+            self.names = declared
         elif not tree.is_nested(y_pred):
             self.names = ["output_1"]
         elif flat_list:

@@ -6,10 +6,11 @@ import inspect
 from typing import Any
 
 from addax import tree
+from addax.trainers.compilation import Compilation
 from addax.trainers.data_adapters.unpack import unpack_x_y_sample_weight
 
 
-class Steps:
+class Steps(Compilation):
     """`train_step`, `test_step`, `predict_step`, and the loss and metrics in them."""
 
     def train_step(self, data: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from addax import tree
 from addax.trainers.batch_source import BatchSource
-from addax.trainers.compilation import Compilation
 from addax.trainers.data_adapters import get_data_adapter
 from addax.trainers.data_adapters.unpack import unpack_x_y_sample_weight
 from addax.trainers.step_function import EagerStep, ProgramStep
@@ -15,7 +14,7 @@ from addax.trainers.steps import Steps
 _QUICK_KEPT = 64
 
 
-class Trainer(Compilation, Steps):
+class Trainer(Steps):
     """Trains, evaluates and runs the model it is mixed into.
 
     Every step is recorded once as a program and then replayed; `run_eagerly=True` runs it as
@@ -26,13 +25,9 @@ class Trainer(Compilation, Steps):
     stop_evaluating = False
     stop_predicting = False
     history: Any = None
-    train_function: Any = None
-    test_function: Any = None
-    predict_function: Any = None
     _initial_epoch: int | None = None
     _shuffle_state: tuple[int, int] | None = None
     _shuffle_version: int | None = None
-    _quick_predict: dict | None = None
 
     # Programs
 
@@ -57,11 +52,6 @@ class Trainer(Compilation, Steps):
             self._quick_predict = {}
             self.predict_function = self._step_function(self.predict_step)
         return self.predict_function
-
-    def _forget_programs(self) -> None:
-        """Drops all recordings; to be called when the model computes something else from now on."""
-        self.train_function = self.test_function = self.predict_function = None
-        self._quick_predict = None
 
     # Training
 

@@ -19,7 +19,13 @@ class BatchedDataset(PyDataset):
         num_samples: Number of samples.
         batch_size: Samples per batch; the last one may be smaller.
         shuffle_seed: Seed of a new order in each epoch; `None` keeps the order.
+
+    Attributes:
+        class_names, file_paths: Where the samples are files, the classes and the files.
     """
+
+    class_names: list[str]
+    file_paths: list[str]
 
     def __init__(
         self,

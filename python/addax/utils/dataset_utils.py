@@ -214,7 +214,7 @@ def index_directory(
         print_msg(f"Found {len(paths)} files{classes}.")
     if shuffle:
         if seed is None:
-            seed = int(np.random.randint(1e6))
+            seed = int(np.random.randint(1_000_000))
         order = np.random.RandomState(seed).permutation(len(paths))
         paths, found = [paths[i] for i in order], [found[i] for i in order]
     return paths, None if labels is None else found, class_names

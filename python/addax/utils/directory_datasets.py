@@ -183,7 +183,7 @@ def _from_directory(
 
     check_split_arguments(validation_split, subset, shuffle, seed)
     if seed is None:
-        seed = int(np.random.randint(1e6))
+        seed = int(np.random.randint(1_000_000))
     if label_mode is None:
         labels_wanted = None if labels is None else labels
     else:

@@ -217,15 +217,13 @@ def _extract_archive(path: str, target: str, archive_format: Any = "auto") -> bo
         return False
     formats = ["tar", "zip"] if archive_format == "auto" else archive_format
     for name in [formats] if isinstance(formats, str) else formats:
-        if name == "tar":
-            matches, unpack = tarfile.is_tarfile, _unpack_tar
-        elif name == "zip":
-            matches, unpack = zipfile.is_zipfile, _unpack_zip
-        else:
+        if name not in ("tar", "zip"):
             raise ValueError(
-                "`archive_format` must be 'auto', 'tar', 'zip', a list of them or None. Received: "
-                f"{name!r}"
+                "`archive_format` must be 'auto', 'tar', 'zip', a list of them or None. "
+                f"Received: {name!r}"
             )
+        matches: Callable = tarfile.is_tarfile if name == "tar" else zipfile.is_zipfile
+        unpack = _unpack_tar if name == "tar" else _unpack_zip
         if not matches(path):
             continue
         scratch = tempfile.mkdtemp(dir=os.path.dirname(os.path.abspath(target)))

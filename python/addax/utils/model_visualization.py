@@ -14,7 +14,7 @@ _MISSING = (
 
 def _pydot(what: str) -> Any:
     try:
-        import pydot
+        import pydot  # type: ignore[import-not-found, unused-ignore]
     except ImportError as e:
         raise ImportError(_MISSING.format(what)) from e
     return pydot
@@ -70,7 +70,7 @@ def model_to_dot(
         graph.set("dpi", dpi)
         graph.set("splines", splines)
         graph.set_node_defaults(shape="record")
-    shown = {
+    shown: dict[str, Any] = {
         "show_shapes": show_shapes,
         "show_dtype": show_dtype,
         "show_layer_names": show_layer_names,
@@ -196,7 +196,7 @@ def plot_model(
         ValueError: If the model is not built.
         ImportError: Without pydot or Graphviz.
     """
-    pydot = _pydot("plot_model") if model.built and not kwargs else None
+    pydot: Any = _pydot("plot_model") if model.built and not kwargs else None
     graph = model_to_dot(
         model,
         show_shapes=show_shapes,
@@ -220,7 +220,7 @@ def plot_model(
     if ending == "pdf":
         return None
     try:
-        from IPython import display
+        from IPython import display  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         return None
     return display.Image(filename=path)

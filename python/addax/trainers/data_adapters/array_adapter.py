@@ -42,7 +42,7 @@ class ArrayAdapter(DataAdapter):
         shuffle: bool | str = False,
         next_generator: Callable | None = None,
     ) -> None:
-        self.batch_size = check_batch_size(batch_size)
+        self.batch_size = self._size = check_batch_size(batch_size)
         x, y = to_arrays(x, "x"), to_arrays(y, "y")
         sample_weight = to_arrays(sample_weight, "sample_weight")
         check_cardinality(x, y, sample_weight)
@@ -50,9 +50,8 @@ class ArrayAdapter(DataAdapter):
             sample_weight = with_class_weight(y, sample_weight, class_weight)
         elif sample_weight is not None:
             sample_weight = match_weights(y, sample_weight)
-        if y is None:
-            data = (x,)
-        else:
+        data: tuple[Any, ...] = (x,)
+        if y is not None:
             data = (x, y) if sample_weight is None else (x, y, sample_weight)
         self._structure = data
         self._columns = [
@@ -68,7 +67,7 @@ class ArrayAdapter(DataAdapter):
         self._next_generator = next_generator
 
     def batches(self) -> Iterator[Any]:
-        size, count = self.batch_size, self.num_samples
+        size, count = self._size, self.num_samples
         columns = self._columns
         order = self._order()
         for start in range(0, count, size):
@@ -94,10 +93,11 @@ class ArrayAdapter(DataAdapter):
         if self._shuffle != "batch":
             return generator.permutation(self.num_samples)
         # Whole batches change places; the last, smaller one stays last.
-        whole = self.num_samples // self.batch_size
-        starts = generator.permutation(whole) * self.batch_size
-        order = (starts[:, None] + np.arange(self.batch_size)).ravel()
-        return np.concatenate([order, np.arange(whole * self.batch_size, self.num_samples)])
+        size = self._size
+        whole = self.num_samples // size
+        starts = generator.permutation(whole) * size
+        order = (starts[:, None] + np.arange(size)).ravel()
+        return np.concatenate([order, np.arange(whole * size, self.num_samples)])
 
 
 class _Column:
