@@ -95,7 +95,9 @@ class UpSampling2D(_UpSampling):
         self.interpolation = name
 
     def call(self, inputs):
-        if self.interpolation == "nearest":
+        last = self.data_format == "channels_last"
+        # Repeating is what nearest means for whole factors: for integers, and where it is faster.
+        if self.interpolation == "nearest" and not (last and "float" in inputs.dtype):
             return self._repeat(inputs)
         shape = ops.shape(inputs)
         axes = enumerate(self.size, self._first_axis)
