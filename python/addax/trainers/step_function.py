@@ -92,3 +92,10 @@ class ProgramStep:
 
     def __reduce__(self) -> tuple:
         return type(None), ()  # a copy of the model records its own
+
+
+class KeptPrograms(dict):
+    """Programs by the shape of their input. A copy of the model starts without any."""
+
+    def __reduce_ex__(self, protocol: object) -> tuple:
+        return type(None), ()

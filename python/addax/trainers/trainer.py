@@ -8,7 +8,7 @@ from addax import tree
 from addax.trainers.batch_source import BatchSource
 from addax.trainers.data_adapters import get_data_adapter
 from addax.trainers.data_adapters.unpack import unpack_x_y_sample_weight
-from addax.trainers.step_function import EagerStep, ProgramStep
+from addax.trainers.step_function import EagerStep, KeptPrograms, ProgramStep
 from addax.trainers.steps import Steps
 
 _QUICK_KEPT = 64
@@ -49,7 +49,7 @@ class Trainer(Steps):
     def make_predict_function(self, force: bool = False) -> Any:
         """The function that `predict` calls with each batch; recorded anew with `force`."""
         if self.predict_function is None or force:
-            self._quick_predict = {}
+            self._quick_predict = KeptPrograms()
             self.predict_function = self._step_function(self.predict_step)
         return self.predict_function
 

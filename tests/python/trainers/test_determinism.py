@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import addax
 import numpy as np
 import pytest
@@ -82,6 +85,21 @@ def test_shuffling_goes_on_from_its_state(data):
     second._shuffle_state = first._shuffle_state
     second.fit(*data, initial_epoch=1, epochs=2, batch_size=16, verbose=0)
     assert same(whole, second)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_train_on_like_the_original_and_apart_from_it(data, copied):
+    x, _ = data
+    model = build()
+    model.fit(*data, verbose=0)
+    model.predict(x[:1], verbose=0)
+    twin = copied(model)
+    before = twin.predict(x[:1], verbose=0)
+    model.fit(*data, epochs=2, verbose=0)
+    np.testing.assert_array_equal(twin.predict(x[:1], verbose=0), before)
+    twin.fit(*data, epochs=2, verbose=0)
+    assert same(model, twin)
+    np.testing.assert_array_equal(twin.predict(x[:1], verbose=0), model.predict(x[:1], verbose=0))
 
 
 @pytest.mark.parametrize("threads", [2, 3])
