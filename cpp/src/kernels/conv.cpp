@@ -291,22 +291,24 @@ RowRange input_rows(const Walk<T>& w, std::int64_t from, std::int64_t to) {
 }
 
 // Copies columns [first_column, first_column + columns) of a row of pixels, zeros outside the image, `channels` of each
-// pixel.
+// pixel, to pixels `pitch` apart.
 template <class T>
-void copy_row(const T* row, std::int64_t pixel, std::int64_t in_columns, T* to, std::int64_t first_column,
-              std::int64_t columns, std::int64_t channels) {
+void copy_row(const T* row, std::int64_t pixel, std::int64_t in_columns, T* to, std::int64_t pitch,
+              std::int64_t first_column, std::int64_t columns, std::int64_t channels) {
   const std::int64_t begin = std::clamp<std::int64_t>(-first_column, 0, columns);
   const std::int64_t end = std::clamp<std::int64_t>(in_columns - first_column, begin, columns);
-  const auto bytes = [&](std::int64_t n) { return static_cast<std::size_t>(n * channels) * sizeof(T); };
-  std::memset(to, 0, bytes(begin));
-  if (pixel == channels) {
-    if (end > begin) std::memcpy(to + begin * channels, row + (first_column + begin) * pixel, bytes(end - begin));
+  const auto bytes = [&](std::int64_t n) { return static_cast<std::size_t>(n) * sizeof(T); };
+  std::memset(to, 0, bytes(begin * pitch));
+  if (pixel == pitch) {
+    if (end > begin) {
+      std::memcpy(to + begin * pitch, row + (first_column + begin) * pixel, bytes((end - begin) * pixel));
+    }
   } else {
     for (std::int64_t c = begin; c < end; ++c) {
-      std::memcpy(to + c * channels, row + (first_column + c) * pixel, bytes(1));
+      std::memcpy(to + c * pitch, row + (first_column + c) * pixel, bytes(channels));
     }
   }
-  std::memset(to + end * channels, 0, bytes(columns - end));
+  std::memset(to + end * pitch, 0, bytes((columns - end) * pitch));
 }
 
 // Where the pixels of a piece of an image lie: the image itself, or the copy of some of its rows.
@@ -347,7 +349,8 @@ struct Segment {
       if (d < 0 || d >= w.in[0]) continue;
       for (std::int64_t h = rows.first; h < rows.last; ++h) {
         copy_row(image + (d * w.in[1] + h) * row, pixel, w.in[2],
-                 copy + done * plane_size + (h - rows.first) * copy_row_size, p.first_column, p.columns, w.in_channels);
+                 copy + done * plane_size + (h - rows.first) * copy_row_size, w.in_channels, p.first_column, p.columns,
+                 w.in_channels);
       }
     }
     return {copy, w.in_channels, copy_row_size, plane_size, rows.first, p.first_column};
@@ -615,6 +618,8 @@ struct KernelPlan {
   std::int64_t width;
   std::int64_t panels;
   bool pack;
+  bool spread;
+  std::int64_t pitch;  // between pixels of a copy
   bool copy;
   std::int64_t first_column;
   std::int64_t columns;
@@ -634,7 +639,10 @@ template <class T>
 KernelPlan plan_kernel(const ConvShape& s) {
   KernelPlan p{};
   const std::int64_t in = s.in_channels / s.groups, out = s.out_channels / s.groups;
-  const bool joined = s.dilation[2] == 1 || s.kernel[2] == 1;
+  // Pixels a multiple of 1 KB apart would share a few sets of L1: a copy moves them apart by a line more.
+  p.spread = in * static_cast<std::int64_t>(sizeof(T)) % 1024 == 0 && in > 0;
+  p.pitch = p.spread ? in + 64 / static_cast<std::int64_t>(sizeof(T)) : in;
+  const bool joined = (s.dilation[2] == 1 && !p.spread) || s.kernel[2] == 1;
   p.row_values = joined ? s.kernel[2] * in : in;
   p.row_groups = s.kernel[0] * s.kernel[1] * (joined ? 1 : s.kernel[2]);
   p.blocking = choose_blocking(p.row_values, out, T{});
@@ -643,7 +651,7 @@ KernelPlan plan_kernel(const ConvShape& s) {
   p.pack = p.panels > 1;
   p.first_column = -s.pad_low[2];
   p.columns = (s.out[2] - 1) * s.stride[2] + (s.kernel[2] - 1) * s.dilation[2] + 1;
-  p.copy = s.groups > 1 || p.first_column < 0 || p.first_column + p.columns > s.in[2];
+  p.copy = s.groups > 1 || p.spread || p.first_column < 0 || p.first_column + p.columns > s.in[2];
   p.rows = s.batch * s.out[0] * s.out[1];
   p.size = volume(s.kernel) * in * s.out_channels;
   const std::int64_t row_bytes =
@@ -754,7 +762,7 @@ struct KernelTask {
     const std::int64_t row = s.in[2] * s.in_channels;
     const T* const image = job.x + group * in;
     if (!p.copy) return {image, s.in_channels, row, s.in[1] * row, 0, 0};
-    const std::int64_t copy_size = p.columns * in, plane_size = (last_row - first_row) * copy_size;
+    const std::int64_t copy_size = p.columns * p.pitch, plane_size = (last_row - first_row) * copy_size;
     T* const copy = thread_scratch_of<T>(kImage, (last_plane - first_plane) * s.kernel[0] * plane_size);
     T* to = copy;
     for (std::int64_t i = first_plane; i < last_plane; ++i) {
@@ -763,12 +771,12 @@ struct KernelTask {
         if (d < 0 || d >= s.in[0]) continue;
         const T* const plane = image + (i / s.out[0] * s.in[0] + d) * s.in[1] * row;
         for (std::int64_t h = first_row; h < last_row; ++h) {
-          copy_row(plane + h * row, s.in_channels, s.in[2], to + (h - first_row) * copy_size, p.first_column, p.columns,
-                   in);
+          copy_row(plane + h * row, s.in_channels, s.in[2], to + (h - first_row) * copy_size, p.pitch, p.first_column,
+                   p.columns, in);
         }
       }
     }
-    return {copy, in, copy_size, plane_size, first_row, p.first_column};
+    return {copy, p.pitch, copy_size, plane_size, first_row, p.first_column};
   }
 };
 
