@@ -1,0 +1,78 @@
+#include "peak.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/cpu.h"
+#include "base/parallel.h"
+
+namespace bench {
+namespace {
+
+constexpr int kChains = 12;  // independent sums: more than latency times throughput
+constexpr std::int64_t kRounds = 1 << 20;
+
+template <class V>
+[[gnu::always_inline]] inline float chains() {
+  V sum[kChains] = {}, a = V{} + 1.0000001f, b = V{} + 1e-7f;
+  for (std::int64_t i = 0; i < kRounds; ++i) {
+#pragma GCC unroll 12
+    for (int c = 0; c < kChains; ++c) sum[c] = sum[c] * a + b;
+    asm volatile("" : "+m"(b));
+  }
+  float total = 0;
+  for (int c = 0; c < kChains; ++c) total += sum[c][0];
+  return total;
+}
+
+typedef float Vector4 __attribute__((vector_size(16)));
+typedef float Vector8 __attribute__((vector_size(32)));
+typedef float Vector16 __attribute__((vector_size(64)));
+
+float plain() { return chains<Vector4>(); }
+#if defined(__x86_64__)
+[[gnu::target("avx2,fma")]] float avx2() { return chains<Vector8>(); }
+[[gnu::target("avx512f,prefer-vector-width=512")]] float avx512() { return chains<Vector16>(); }
+#endif
+
+struct Choice {
+  float (*run)();
+  int lanes;
+};
+
+Choice choose() {
+  switch (addax::active_isa()) {
+#if defined(__x86_64__)
+    case addax::Isa::avx512:
+      return {avx512, 16};
+    case addax::Isa::avx2:
+      return {avx2, 8};
+#endif
+    default:
+      return {plain, 4};
+  }
+}
+
+}  // namespace
+
+double peak_flops() {
+  static const double rate = [] {
+    const Choice choice = choose();
+    double best = 1e9;
+    for (int i = 0; i < 10; ++i) {
+      const std::clock_t start = std::clock();  // CPU time: what the core could do, whoever else is on it
+      benchmark::DoNotOptimize(choice.run());
+      best = std::min(best, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+    }
+    return 2.0 * kChains * choice.lanes * static_cast<double>(kRounds) / best;
+  }();
+  return rate * addax::thread_count();
+}
+
+void report_flops(benchmark::State& state, double flops) {
+  const double total = flops * static_cast<double>(state.iterations());
+  state.counters["GFLOP/s"] = benchmark::Counter(total / 1e9, benchmark::Counter::kIsRate);
+  state.counters["%peak"] = benchmark::Counter(100 * total / peak_flops(), benchmark::Counter::kIsRate);
+}
+
+}  // namespace bench
