@@ -113,7 +113,7 @@ def _edges_of(model: Any) -> list[tuple[Any, Any]]:
     edges: dict[tuple[int, int], tuple[Any, Any]] = {}
     for layer in layers:
         for node in getattr(layer, "_inbound_nodes", ()):
-            for tensor in node.input_tensors:
+            for tensor in () if node.is_input else node.input_tensors:
                 source = tensor._keras_history.operation
                 if id(source) in known:
                     edges[(id(source), id(layer))] = (source, layer)

@@ -23,7 +23,8 @@ def get_source_inputs(tensor: Any) -> list[Any]:
         seen.add(id(current))
         operation, node_index, _ = current._keras_history
         node = operation._inbound_nodes[node_index]
-        if not node.input_tensors:
+        if node.is_input:
             found[id(current)] = current
-        waiting.extend(node.input_tensors)
+        else:
+            waiting[:0] = node.input_tensors  # depth first, in the order of the arguments
     return list(found.values())
