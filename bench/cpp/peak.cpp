@@ -22,9 +22,9 @@ constexpr std::int64_t kRounds = 1 << 20;
       _Pragma("GCC unroll 12") for (int c = 0; c < kChains; ++c) sum[c] = sum[c] * a + b; \
       asm volatile("" : "+m"(b));                                                         \
     }                                                                                     \
-    float total = 0;                                                                      \
-    for (int c = 0; c < kChains; ++c) total += sum[c][0];                                 \
-    return total;                                                                         \
+    V total{};                                                                            \
+    _Pragma("GCC unroll 12") for (int c = 0; c < kChains; ++c) total += sum[c];           \
+    return total[0];                                                                      \
   }
 
 ADDAX_CHAINS(plain, , 4)
