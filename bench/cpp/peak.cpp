@@ -14,17 +14,18 @@ constexpr std::int64_t kRounds = 1 << 20;
 
 // A macro: the compiler splits vectors into what a function's own target has before it inlines, so that a shared
 // template would run with the narrowest.
-#define ADDAX_CHAINS(name, target, lanes)                                                 \
-  target float name() {                                                                   \
-    typedef float V __attribute__((vector_size(4 * (lanes))));                            \
-    V sum[kChains] = {}, a = V{} + 1.0000001f, b = V{} + 1e-7f;                           \
-    for (std::int64_t i = 0; i < kRounds; ++i) {                                          \
-      _Pragma("GCC unroll 12") for (int c = 0; c < kChains; ++c) sum[c] = sum[c] * a + b; \
-      asm volatile("" : "+m"(b));                                                         \
-    }                                                                                     \
-    V total{};                                                                            \
-    _Pragma("GCC unroll 12") for (int c = 0; c < kChains; ++c) total += sum[c];           \
-    return total[0];                                                                      \
+#define ADDAX_CHAINS(name, target, lanes)                                                            \
+  target float name() {                                                                              \
+    typedef float V __attribute__((vector_size(4 * (lanes))));                                       \
+    V sum[kChains], a = V{} + 1.0000001f, b = V{} + 1e-7f;                                           \
+    _Pragma("GCC unroll 12") for (int c = 0; c < kChains; ++c) sum[c] = V{} + static_cast<float>(c); \
+    for (std::int64_t i = 0; i < kRounds; ++i) {                                                     \
+      _Pragma("GCC unroll 12") for (int c = 0; c < kChains; ++c) sum[c] = sum[c] * a + b;            \
+      asm volatile("" : "+m"(b));                                                                    \
+    }                                                                                                \
+    V total{};                                                                                       \
+    _Pragma("GCC unroll 12") for (int c = 0; c < kChains; ++c) total += sum[c];                      \
+    return total[0];                                                                                 \
   }
 
 ADDAX_CHAINS(plain, , 4)
