@@ -179,7 +179,8 @@ def _check(index: int, x, spec: InputSpec, layer) -> None:
 
 def _fits(spec: InputSpec, shape: tuple) -> bool:
     expected = spec.shape
-    if spec.allow_last_axis_squeeze:
+    # A sequence of length 1 is no missing axis: only shapes of different ranks are squeezed.
+    if spec.allow_last_axis_squeeze and len(expected) != len(shape):
         if expected and expected[-1] == 1:
             expected = expected[:-1]
         if shape and shape[-1] == 1:

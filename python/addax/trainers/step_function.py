@@ -56,10 +56,15 @@ class ProgramStep:
 
     For batches that are flat tuples of arrays, as most are, the program is found by their shapes
     and dtypes alone.
+
+    Args:
+        step: Function of a batch.
+        shapes: Shapes of the batch's parts, nested like it: where they say `None`, one program
+            serves all sizes. Without, that holds for the batch axis alone.
     """
 
-    def __init__(self, step: Callable) -> None:
-        self._function = CompiledFunction(step)
+    def __init__(self, step: Callable, shapes: Any = None) -> None:
+        self._function = CompiledFunction(step, shapes=None if shapes is None else (shapes,))
         self._kept: dict[tuple, RecordedFunction] = {}
 
     def __call__(self, data: Any) -> StepResult:

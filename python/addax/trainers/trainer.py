@@ -31,8 +31,8 @@ class Trainer(Steps):
 
     # Programs
 
-    def _step_function(self, step: Any) -> Any:
-        return EagerStep(step) if self.run_eagerly else ProgramStep(step)
+    def _step_function(self, step: Any, shapes: Any = None) -> Any:
+        return EagerStep(step) if self.run_eagerly else ProgramStep(step, shapes)
 
     def make_train_function(self, force: bool = False) -> Any:
         """The function that `fit` calls with each batch; recorded anew with `force`."""
@@ -50,7 +50,10 @@ class Trainer(Steps):
         """The function that `predict` calls with each batch; recorded anew with `force`."""
         if self.predict_function is None or force:
             self._quick_predict = KeptPrograms()
-            self.predict_function = self._step_function(self.predict_step)
+            # Sequences and images of all sizes share a program where the inputs leave sizes open.
+            shape = getattr(self, "input_shape", None)
+            shapes = None if shape is None else (shape,)
+            self.predict_function = self._step_function(self.predict_step, shapes)
         return self.predict_function
 
     # Training

@@ -126,6 +126,27 @@ def test_dropout_is_active_only_in_training(data):
     assert model.evaluate(x, x, verbose=0) == 0.0
 
 
+def test_sequences_of_all_lengths_share_a_program():
+    calls = []
+
+    class Counting(layers.Dense):
+        def call(self, x):
+            calls.append(1)
+            return super().call(x)
+
+    model = addax.Sequential(
+        [addax.Input((None,)), layers.Embedding(9, 4), layers.LSTM(5), Counting(2)]
+    )
+    model.predict(np.zeros((2, 4), "int32"), verbose=0)
+    calls.clear()
+    for length in (1, 3, 4, 8):
+        ids = np.arange(2 * length).reshape(2, length) % 9
+        got = model.predict(ids.astype("int32"), verbose=0)
+        assert not calls
+        np.testing.assert_allclose(got, model(ids).numpy(), rtol=1e-5, atol=1e-6)
+        calls.clear()
+
+
 def test_predict_step_can_be_overridden(data):
     class Classes(addax.Sequential):
         def predict_step(self, data):
