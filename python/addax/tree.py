@@ -81,7 +81,7 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
             for key in _keys(node):
                 visit(node[key], (*path, key))
         elif isinstance(node, (list, tuple)):
-            fields = node._fields if _is_namedtuple(node) else range(len(node))
+            fields = getattr(node, "_fields", None) or range(len(node))
             for key, child in zip(fields, node):
                 visit(child, (*path, key))
         else:

@@ -18,7 +18,7 @@ def backend() -> str:
     return "addax"
 
 
-class device:  # noqa: N801 - Keras's name
+class device:
     """Context that computes on a device; there is one, the CPU.
 
     Raises:

@@ -163,37 +163,44 @@ def _reshape(self: Any, *newshape: Any) -> Any:
     return ops.reshape(self, newshape)
 
 
-def _attach() -> None:
-    for kind in (Tensor, KerasTensor, Variable):
-        for operator, (name, core_name, dtypes) in _ARITHMETIC.items():
-            for prefix, reflected in (("", False), ("r", True)):
-                if kind is KerasTensor:
-                    function = _through_ops(name, reflected)
-                else:
-                    function = _straight(name, core_name, dtypes, reflected)
-                if kind is Variable:
-                    function = _of_value(function)
-                setattr(kind, f"__{prefix}{operator}__", function)
-        for operator, name in _COMPARISON.items():
-            # KerasTensors are looked for in lists (`x in inputs`): equality stays identity, as in
-            # Keras.
-            if kind is not KerasTensor or operator != "eq":
-                setattr(kind, f"__{operator}__", _through_ops(name))
-        kind.__hash__ = object.__hash__
-        kind.__matmul__ = _matmul if kind is Tensor else _general_matmul
-        kind.__rmatmul__ = _through_ops("matmul", reflected=True)
-        kind.__neg__ = _unary("negative")
-        kind.__abs__ = _unary("absolute")
-        kind.__invert__ = _unary("bitwise_not")
-        kind.__pos__ = lambda self: self
-        kind.__round__ = _round
-        kind.__getitem__ = _get_item
-    Tensor.__iter__ = _iterate
-    Tensor.__repr__ = _representation
-    Tensor.__array_priority__ = 100
-    Tensor.T = property(_unary("transpose"))
-    Tensor.reshape = _reshape
-    Tensor.__module__ = "addax"
+def _operators_of(kind: Any) -> dict[str, Any]:
+    """The special methods of one of the three classes."""
+    methods: dict[str, Any] = {
+        "__hash__": object.__hash__,
+        "__matmul__": _matmul if kind is Tensor else _general_matmul,
+        "__rmatmul__": _through_ops("matmul", reflected=True),
+        "__neg__": _unary("negative"),
+        "__abs__": _unary("absolute"),
+        "__invert__": _unary("bitwise_not"),
+        "__pos__": lambda self: self,
+        "__round__": _round,
+        "__getitem__": _get_item,
+    }
+    for operator, (name, core_name, dtypes) in _ARITHMETIC.items():
+        for prefix, reflected in (("", False), ("r", True)):
+            if kind is KerasTensor:
+                function = _through_ops(name, reflected)
+            else:
+                function = _straight(name, core_name, dtypes, reflected)
+            methods[f"__{prefix}{operator}__"] = (
+                _of_value(function) if kind is Variable else function
+            )
+    for operator, name in _COMPARISON.items():
+        # KerasTensors are looked for in lists (`x in inputs`): equality stays identity (Keras).
+        if kind is not KerasTensor or operator != "eq":
+            methods[f"__{operator}__"] = _through_ops(name)
+    if kind is Tensor:
+        methods |= {
+            "__iter__": _iterate,
+            "__repr__": _representation,
+            "__array_priority__": 100,
+            "__module__": "addax",
+            "T": property(_unary("transpose")),
+            "reshape": _reshape,
+        }
+    return methods
 
 
-_attach()
+for _kind in (Tensor, KerasTensor, Variable):
+    for _name, _method in _operators_of(_kind).items():
+        setattr(_kind, _name, _method)

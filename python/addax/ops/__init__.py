@@ -1,5 +1,7 @@
-"""Operations on tensors, under the names of `keras.ops`. They take tensors, Variables, NumPy
-arrays, numbers, lists and KerasTensors."""
+"""Operations on tensors, under the names of `keras.ops`.
+
+They take tensors, Variables, NumPy arrays, numbers, lists and KerasTensors.
+"""
 
 from addax.ops import image, linalg, math, nn, numpy
 from addax.ops.core import (
@@ -23,6 +25,7 @@ from addax.ops.core import (
     stop_gradient,
     switch,
     unstack,
+    vectorize,
     vectorized_map,
     while_loop,
 )
@@ -88,6 +91,7 @@ from addax.ops.nn import (
     multi_hot,
     normalize,
     one_hot,
+    psnr,
     relu,
     relu6,
     rms_normalization,
@@ -107,6 +111,7 @@ from addax.ops.nn import (
     swish,
     tanh_shrink,
     threshold,
+    unfold,
 )
 from addax.ops.numpy import (
     abs,
@@ -164,6 +169,7 @@ from addax.ops.numpy import (
     cumprod,
     cumsum,
     deg2rad,
+    depth_to_space,
     diag,
     diagflat,
     diagonal,
@@ -263,6 +269,7 @@ from addax.ops.numpy import (
     nanstd,
     nansum,
     nanvar,
+    ndim,
     negative,
     nonzero,
     norm,
@@ -295,7 +302,9 @@ from addax.ops.numpy import (
     sin,
     sinc,
     sinh,
+    size,
     sort,
+    space_to_depth,
     split,
     sqrt,
     square,
@@ -405,6 +414,7 @@ __all__ = [
     "cumsum",
     "custom_gradient",
     "deg2rad",
+    "depth_to_space",
     "depthwise_conv",
     "det",
     "diag",
@@ -542,6 +552,7 @@ __all__ = [
     "nanstd",
     "nansum",
     "nanvar",
+    "ndim",
     "negative",
     "nn",
     "nonzero",
@@ -559,6 +570,7 @@ __all__ = [
     "positive",
     "power",
     "prod",
+    "psnr",
     "ptp",
     "qr",
     "quantile",
@@ -597,6 +609,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "size",
     "slice",
     "slice_update",
     "slogdet",
@@ -607,6 +620,7 @@ __all__ = [
     "solve",
     "solve_triangular",
     "sort",
+    "space_to_depth",
     "sparse_categorical_crossentropy",
     "sparse_plus",
     "sparse_sigmoid",
@@ -642,12 +656,14 @@ __all__ = [
     "triu",
     "true_divide",
     "trunc",
+    "unfold",
     "unique",
     "unravel_index",
     "unstack",
     "vander",
     "var",
     "vdot",
+    "vectorize",
     "vectorized_map",
     "vsplit",
     "vstack",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from addax.backend.config import standardize_data_format
-from addax.backend.tensor import Dim
+from addax.backend.tensor import Dim, convert_to_tensor
 from addax.ops.door import core, op, two_floats
 from addax.ops.shaping import transpose
 
@@ -290,3 +290,40 @@ def conv_transpose(
         groups=1,
     )
     return to_channels_first(y) if first else y
+
+
+@op
+def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Windows of channels-first images as columns: `(batch, c, h, w)` → `(batch, c * kh * kw, L)`.
+
+    Args:
+        x: Images.
+        kernel_size: Window, a number or (height, width).
+        dilation: Distance of the pixels taken.
+        padding: Zeros around the images.
+        stride: Step of the window.
+    """
+    from addax.ops.shaping import pad, reshape, stack
+
+    x = convert_to_tensor(x)
+    if x.ndim != 4:
+        raise ValueError(f"Images must have rank 4. Received: x.shape={x.shape}")
+    window = standardize_tuple(kernel_size, 2, "kernel_size")
+    step = standardize_tuple(stride, 2, "stride")
+    spread = standardize_tuple(dilation, 2, "dilation")
+    margin = standardize_tuple(padding, 2, "padding", allow_zero=True)
+    x = pad(x, ((0, 0), (0, 0), (margin[0],) * 2, (margin[1],) * 2))
+    counts = [
+        (size - (k - 1) * d - 1) // s + 1 for size, k, d, s in zip(x.dims[2:], window, spread, step)
+    ]
+    pieces = []
+    for i in range(window[0]):
+        for j in range(window[1]):
+            key = tuple(
+                slice(p * d, p * d + (n - 1) * s + 1, s)
+                for p, d, n, s in zip((i, j), spread, counts, step)
+            )
+            pieces.append(x[(slice(None), slice(None), *key)])
+    columns = stack(pieces, 2)
+    batch, channels, places = columns.dims[:3]
+    return reshape(columns, (batch, channels * places, counts[0] * counts[1]))

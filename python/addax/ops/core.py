@@ -39,6 +39,7 @@ __all__ = [
     "stop_gradient",
     "switch",
     "unstack",
+    "vectorize",
     "vectorized_map",
     "while_loop",
 ]
@@ -279,7 +280,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
         return [_cast_like(leaf, v) for leaf, v in zip(tree.flatten(result), flat)]
 
     if not _core.is_recording() and all(isinstance(b, int) for b in bounds):
-        for i in range(*bounds):
+        for i in range(int(bounds[0]), int(bounds[1])):
             values = step(scalar(i, "int32"), values)
     elif all(isinstance(b, (int, Dim)) for b in bounds):
         first, last = bounds
@@ -376,6 +377,43 @@ def vectorized_map(function: Callable, elements: Any) -> Any:
     """`function(element)` for each element of the first axis, stacked: as `map`, one after
     another in the core."""
     return map(function, elements)
+
+
+def vectorize(pyfunc: Callable, *, excluded: Any = None, signature: str | None = None) -> Callable:
+    """A function of numbers as a function of tensors, which broadcast: it is mapped over them.
+
+    Args:
+        pyfunc: Function of tensors of rank 0 that returns one, or a structure of them.
+        excluded: Numbers of the positional arguments that are passed on as they are.
+        signature: Only `None`: the function is applied to single elements.
+
+    Raises:
+        ValueError: If a signature is given.
+    """
+    if not callable(pyfunc):
+        raise ValueError(f"Expected argument `pyfunc` to be a callable. Received: pyfunc={pyfunc}")
+    if signature is not None:
+        raise ValueError(f"`vectorize` maps over single elements. Received: signature={signature}")
+    fixed = frozenset(excluded or ())
+
+    @functools.wraps(pyfunc)
+    def call(*args: Any) -> Any:
+        from addax.ops.shaping import broadcast_arrays, ravel, reshape
+
+        moving = [i for i in range(len(args)) if i not in fixed]
+        tensors = broadcast_arrays(*(args[i] for i in moving))
+        sizes = list(tensors[0].dims)
+
+        def element(values: list) -> Any:
+            given = list(args)
+            for i, value in zip(moving, values):
+                given[i] = value
+            return pyfunc(*given)
+
+        results = map(element, [ravel(x) for x in tensors])
+        return tree.map_structure(lambda y: reshape(y, sizes), results)
+
+    return call
 
 
 @op

@@ -3,11 +3,12 @@ epsilon], as in Keras."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from addax.backend.config import epsilon
 from addax.backend.tensor import cast, convert_to_tensor, scalar
-from addax.ops.door import core, float_tensor, known_size, normalize_axis, op
+from addax.ops.door import core, float_tensor, known_size, normalize_axis, op, two_floats
 
 
 def _clipped(probabilities: Any) -> Any:
@@ -144,3 +145,17 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     hit = core("multiply")(target, log(output))
     miss = core("multiply")(core("subtract")(one, target), log(core("subtract")(one, output)))
     return core("negative")(core("add")(hit, miss))
+
+
+@op
+def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+    """Peak signal-to-noise ratio in decibels: `10 log10(max_val² / mean((x1 - x2)²))`.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    x1, x2 = two_floats(x1, x2)
+    if tuple(x1.shape) != tuple(x2.shape):
+        raise ValueError(f"Input shapes {x1.shape} and {x2.shape} must match for PSNR calculation.")
+    error = core("mean")(core("square")(x1 - x2), axes=list(range(x1.ndim)), keepdims=False)
+    return (core("log")(error) * -1.0 + 2.0 * math.log(max_val)) * (10.0 / math.log(10.0))

@@ -230,7 +230,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
 
 
 @op
-def qr(x: Any, mode: str = "reduced") -> tuple:
+def qr(x: Any, mode: Any = "reduced") -> tuple:
     """`q` with orthonormal columns and upper triangular `r` with `q @ r = x`. Concrete values
     only, no gradient.
 

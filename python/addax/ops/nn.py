@@ -2,10 +2,17 @@
 attention (`keras.ops.nn`)."""
 
 from addax.ops.attention import dot_product_attention
-from addax.ops.convolution import conv, conv_transpose, depthwise_conv, separable_conv
+from addax.ops.convolution import (
+    conv,
+    conv_transpose,
+    depthwise_conv,
+    separable_conv,
+    unfold,
+)
 from addax.ops.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
+    psnr,
     sparse_categorical_crossentropy,
 )
 from addax.ops.encoding import multi_hot, one_hot
@@ -84,6 +91,7 @@ __all__ = [
     "multi_hot",
     "normalize",
     "one_hot",
+    "psnr",
     "relu",
     "relu6",
     "rms_normalization",
@@ -103,4 +111,5 @@ __all__ = [
     "swish",
     "tanh_shrink",
     "threshold",
+    "unfold",
 ]

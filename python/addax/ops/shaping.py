@@ -6,7 +6,9 @@ import builtins
 import itertools
 from typing import Any
 
-from addax.backend.tensor import Dim, Tensor, convert_to_tensor, promote_tensors
+from addax.backend.config import standardize_data_format
+from addax.backend.keras_tensor import KerasTensor
+from addax.backend.tensor import Dim, Tensor, convert_to_tensor, dimension, promote_tensors
 from addax.ops.door import (
     as_dims,
     core,
@@ -118,6 +120,51 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     for place, axis in sorted(zip(places, sources)):
         order.insert(place, axis)
     return _permute(x, order)
+
+
+def ndim(x: Any) -> int:
+    """The number of axes."""
+    return x.ndim if isinstance(x, KerasTensor) else convert_to_tensor(x).ndim
+
+
+@op
+def size(x: Any) -> Any:
+    """The number of elements: an int, or an int32 tensor where it is not known yet."""
+    count = product(convert_to_tensor(x).dims)
+    return dimension(count, "int32") if isinstance(count, Dim) else count
+
+
+@op
+def space_to_depth(x: Any, block_size: int, data_format: str | None = None) -> Any:
+    """Blocks of pixels as channels: `(batch, h, w, c)` → `(batch, h / b, w / b, b * b * c)`."""
+    x, first = _images(x, data_format)
+    batch, rows, columns, channels = x.dims
+    b = block_size
+    x = _reshape(x, shape=[batch, rows // b, b, columns // b, b, channels])
+    x = _transpose(x, perm=[0, 1, 3, 2, 4, 5])
+    x = _reshape(x, shape=[batch, rows // b, columns // b, b * b * channels])
+    return _transpose(x, perm=[0, 3, 1, 2]) if first else x
+
+
+@op
+def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> Any:
+    """Channels as blocks of pixels: `(batch, h, w, b * b * c)` → `(batch, h * b, w * b, c)`."""
+    x, first = _images(x, data_format)
+    batch, rows, columns, channels = x.dims
+    b = block_size
+    x = _reshape(x, shape=[batch, rows, columns, b, b, channels // (b * b)])
+    x = _transpose(x, perm=[0, 1, 3, 2, 4, 5])
+    x = _reshape(x, shape=[batch, rows * b, columns * b, channels // (b * b)])
+    return _transpose(x, perm=[0, 3, 1, 2]) if first else x
+
+
+def _images(x: Any, data_format: str | None) -> tuple[Any, bool]:
+    """Channels-last images, and whether they were channels-first."""
+    x = convert_to_tensor(x)
+    if x.ndim != 4:
+        raise ValueError(f"Images must have rank 4. Received: x.shape={x.shape}")
+    first = standardize_data_format(data_format) == "channels_first"
+    return (_transpose(x, perm=[0, 2, 3, 1]) if first else x), first
 
 
 # Broadcasting

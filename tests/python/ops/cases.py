@@ -346,6 +346,31 @@ case(
     ref=lambda x, p, h: x.reshape(4, 2, 3, 5).transpose(0, 2, 3, 1).reshape(4, 3, 10),
 )
 
+_image = f(4, 4, 6, 8)
+case(
+    "space_to_depth",
+    _image,
+    2,
+    ref=lambda x, b: x.reshape(4, 2, 2, 3, 2, 8).swapaxes(2, 3).reshape(4, 2, 3, 32),
+)
+case(
+    "depth_to_space",
+    _image,
+    2,
+    ref=lambda x, b: x.reshape(4, 4, 6, 2, 2, 2).swapaxes(2, 3).reshape(4, 8, 12, 2),
+)
+case(
+    "unfold",
+    f(4, 2, 4, 5),
+    2,
+    ref=lambda x, k: np.stack(
+        [x[:, :, i : i + 2, j : j + 2].reshape(4, -1) for i in range(3) for j in range(4)], -1
+    ),
+)
+case(
+    "psnr", f(4, 3), f(4, 3), 2.0, ref=lambda x, y, m: 10 * np.log10(m * m / np.mean((x - y) ** 2))
+)
+
 # ---- Creation
 
 case("zeros", (2, 3), ref=lambda s: np.zeros(s, np.float32))
@@ -976,7 +1001,7 @@ case("convert_to_tensor", f(4, 3), ref=lambda x: x)
 # What a table of arrays cannot show, and where it is tested.
 ELSEWHERE = {
     "scan while_loop fori_loop cond switch map vectorized_map": "test_control_flow",
-    "associative_scan custom_gradient": "test_control_flow",
-    "shape dtype is_tensor convert_to_numpy": "test_core",
+    "associative_scan custom_gradient vectorize": "test_control_flow",
+    "shape dtype is_tensor convert_to_numpy ndim size": "test_core",
     "image linalg math nn numpy": "namespaces",
 }

@@ -259,3 +259,14 @@ def test_a_loop_inside_a_condition_inside_a_scan() -> None:
 def test_wrong_loops_are_errors(call, error) -> None:
     with pytest.raises(error):
         call()
+
+
+def test_vectorize_broadcasts_a_function_of_numbers() -> None:
+    def larger(x, y, factor):
+        return ops.cond(x > y, lambda: x * factor, lambda: y * 1.0)
+
+    f = ops.vectorize(larger, excluded={2})
+    got = f(np.float32([[1.0], [5.0]]), np.float32([2.0, 3.0]), 10.0)
+    assert got.numpy().tolist() == [[2, 3], [50, 50]]
+    with pytest.raises(ValueError):
+        ops.vectorize(larger, signature="(n)->()")

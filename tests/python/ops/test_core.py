@@ -335,3 +335,11 @@ def test_bad_arguments_are_named(call, error) -> None:
     with pytest.raises(error) as info:
         call()
     assert len(str(info.value)) > 20
+
+
+def test_ndim_and_size() -> None:
+    assert ops.ndim(X) == 3
+    assert ops.ndim(KerasTensor((None, 2))) == 2
+    assert ops.size(X) == 24
+    assert ops.size(KerasTensor((None, 2))).shape == ()
+    assert int(CompiledFunction(lambda x: ops.size(x))(X)) == 24
