@@ -60,7 +60,9 @@ def _with_argument_info(operation, error: Exception, args: tuple, kwargs: dict) 
     # str(KeyError("x")) is "'x'".
     text = str(error.args[0] if len(error.args) == 1 else error).strip()
     shown = f"\x1b[1m{text}\x1b[0m" if text else error.__class__.__name__
-    lines = [f"Exception encountered when calling {name}.", "", shown, ""]
+    # Keras's sentence, and the name that tells one layer of a class from another.
+    whose = f" Its name is '{operation.name}'." if getattr(operation, "name", None) else ""
+    lines = [f"Exception encountered when calling {name}.{whose}", "", shown, ""]
     arguments = _bound_arguments(operation, args, kwargs)
     if arguments:
         lines.append(f"Arguments received by {name}:")
