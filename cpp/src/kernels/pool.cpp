@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
 #include "base/parallel.h"
+#include "base/scratch.h"
 #include "kernels/simd.h"
 
 // Channels in the vector. Gradients gather: each input pixel asks which windows hold it, so rows can be computed in any
@@ -44,80 +46,138 @@ void for_each_row(std::int64_t batch, const std::int64_t (&size)[kSpatial], std:
   });
 }
 
+// Elements that enter one output element of channel 0: where they lie within the sample, and their weight. The same for
+// every channel, but for the channel itself.
 template <class T>
-ADDAX_INLINE Vec<T> read(const T* p, std::int64_t lanes) {
-  return lanes == kLanes<T> ? load(p) : load_partial(p, lanes);
+struct Entry {
+  std::int64_t at;
+  T weight;
+};
+
+// A list of entries in this thread's scratch memory: as many as a window (or the holders of a pixel) can have.
+template <class T>
+Entry<T>* entries_for(const PoolShape& s) {
+  return thread_scratch_of<Entry<T>>(0, volume(s.window) + 1);
 }
+
+// The elements of output pixel (d, h, w)'s window.
 template <class T>
-ADDAX_INLINE void write(T* p, Vec<T> v, std::int64_t lanes) {
-  if (lanes == kLanes<T>) {
-    store(p, v);
-  } else {
-    store_partial(p, v, lanes);
+std::int64_t list_window(const PoolShape& s, Range d, Range h, std::int64_t w, Entry<T>* list) {
+  const Range columns = window_of(s, 2, w);
+  const T weight = T{1} / static_cast<T>(std::max<std::int64_t>(1, d.size() * h.size() * columns.size()));
+  std::int64_t count = 0;
+  for (std::int64_t i = d.first; i < d.last; ++i) {
+    for (std::int64_t j = h.first; j < h.last; ++j) {
+      for (std::int64_t k = columns.first; k < columns.last; ++k) {
+        list[count++] = {((i * s.in[1] + j) * s.in[2] + k) * s.channels, weight};
+      }
+    }
+  }
+  return count;
+}
+
+// Output positions along a row whose windows lie wholly inside the image: their lists differ by a shift alone.
+Range inside(const PoolShape& s) {
+  const std::int64_t first = std::min(s.out[2], (s.pad_low[2] + s.stride[2] - 1) / s.stride[2]);
+  const std::int64_t room = s.in[2] - s.window[2] + s.pad_low[2];
+  return {first, std::clamp<std::int64_t>(room < 0 ? 0 : room / s.stride[2] + 1, first, s.out[2])};
+}
+
+// Calls body(w, list, count, shift) for the pixels of an output row: the window's entries are those of the list moved
+// by shift.
+template <class T, class Body>
+ADDAX_INLINE void for_each_window(const PoolShape& s, Range planes, Range rows, const Body& body) {
+  Entry<T>* const list = entries_for<T>(s);
+  const Range whole = inside(s);
+  std::int64_t count = 0;
+  for (std::int64_t w = 0; w < s.out[2]; ++w) {
+    const bool shifted = w > whole.first && w < whole.last;
+    if (!shifted) count = list_window(s, planes, rows, w, list);
+    body(w, list, count, shifted ? (w - whole.first) * s.stride[2] * s.channels : std::int64_t{0});
   }
 }
 
 // Stores indices, counted in lanes as wide as T, as int32.
-template <class T>
+template <class T, bool kPartial>
 ADDAX_INLINE void write_index(std::int32_t* p, Mask<T> index, std::int64_t lanes) {
-  if constexpr (sizeof(T) == 4) {
-    write<std::int32_t>(p, index, lanes);
+  if constexpr (sizeof(T) == 4 && kPartial) {
+    store_partial<std::int32_t>(p, index, lanes);
+  } else if constexpr (sizeof(T) == 4) {
+    store<std::int32_t>(p, index);
   } else {
     for (std::int64_t i = 0; i < lanes; ++i) p[i] = static_cast<std::int32_t>(index[i]);
   }
 }
 
-// One vector of channels of one window. A NaN is taken at its first appearance and kept.
-template <class T, bool kIndex>
-ADDAX_INLINE void max_of(const PoolShape& s, const T* x, const Range (&window)[kSpatial], std::int64_t channel,
-                         std::int64_t lanes, T* y, std::int32_t* index) {
-  using I = MaskLane<T>;
-  Vec<T> best = Vec<T>{} - std::numeric_limits<T>::infinity();
-  Mask<T> where{};
-  bool first = true;
-  for (std::int64_t d = window[0].first; d < window[0].last; ++d) {
-    for (std::int64_t h = window[1].first; h < window[1].last; ++h) {
-      const std::int64_t row = (d * s.in[1] + h) * s.in[2];
-      for (std::int64_t w = window[2].first; w < window[2].last; ++w) {
-        const std::int64_t at = (row + w) * s.channels + channel;
-        const Vec<T> v = read(x + at, lanes);
-        if constexpr (kIndex) {
-          // The first element stands even if it is -inf; later ones must be greater, or NaN where the best is not.
-          const Mask<T> here = static_cast<I>(at) + Mask<T>{};
-          if (first) {
-            best = v;
-            where = here;
-          } else {
-            const Mask<T> better = (v > best) | ((v != v) & (best == best));
-            best = select(better, v, best);
-            where = select(better, here, where);
-          }
-        } else {
-          best = max_nan(best, v);
-        }
-        first = false;
-      }
-    }
+// Calls body(channel, lanes, partial) for each vector of channels; partial is a constant.
+template <class T, class Body>
+ADDAX_INLINE void for_each_vector(std::int64_t channels, const Body& body) {
+  constexpr int W = kLanes<T>;
+  std::int64_t c = 0;
+  for (; c + W <= channels; c += W) body(c, std::int64_t{W}, std::false_type{});
+  if (c < channels) body(c, channels - c, std::true_type{});
+}
+
+template <bool kPartial, class T>
+ADDAX_INLINE Vec<T> read(const T* p, std::int64_t lanes) {
+  return kPartial ? load_partial(p, lanes) : load(p);
+}
+template <bool kPartial, class T>
+ADDAX_INLINE void write(T* p, Vec<T> v, std::int64_t lanes) {
+  if (kPartial) {
+    store_partial(p, v, lanes);
+  } else {
+    store(p, v);
   }
-  write(y, best, lanes);
-  if constexpr (kIndex) write_index<T>(index, where + lane_index<I>(), lanes);
+}
+
+// One output pixel. The first element of the window stands, even if it is -inf; later ones must be greater, or NaN
+// where the best is not. An empty list (no such window exists) gives -inf.
+template <class T, bool kIndex>
+ADDAX_INLINE void max_pixel(const T* x, std::int64_t channels, const Entry<T>* list, std::int64_t count,
+                            std::int64_t shift, T* y, std::int32_t* index) {
+  using I = MaskLane<T>;
+  for_each_vector<T>(
+      channels, [&](std::int64_t c, std::int64_t lanes, auto partial) __attribute__((always_inline)) {
+        constexpr bool kPartial = decltype(partial)::value;
+        Vec<T> best = Vec<T>{} - std::numeric_limits<T>::infinity();
+        Mask<T> where{};
+        if (count > 0) {
+          best = read<kPartial>(x + list[0].at + c, lanes);
+          if (kIndex) where = Mask<T>{} + static_cast<I>(list[0].at);
+        }
+        for (std::int64_t t = 1; t < count; ++t) {
+          const Vec<T> v = read<kPartial>(x + list[t].at + c, lanes);
+          if constexpr (kIndex) {
+            // Not "best >= v", nor is best NaN: v is greater or the first NaN.
+            const Mask<T> better = ~((best >= v) | (best != best));
+            best = select(better, v, best);
+            where = select(better, Mask<T>{} + static_cast<I>(list[t].at), where);
+          } else {
+            best = max_nan(best, v);
+          }
+        }
+        write<kPartial>(y + c, best, lanes);
+        if constexpr (kIndex) {
+          write_index<T, kPartial>(index + c, where + static_cast<I>(c + shift) + lane_index<I>(), lanes);
+        }
+      });
 }
 
 template <class T, bool kIndex>
 void max_pool(const PoolShape& s, const T* x, T* y, std::int32_t* index) {
   const std::int64_t sample_size = volume(s.in) * s.channels;
-  for_each_row(
-      s.batch, s.out, s.out[2] * s.channels * volume(s.window), [&](std::int64_t n, std::int64_t d, std::int64_t h) {
-        const std::int64_t row = ((n * s.out[0] + d) * s.out[1] + h) * s.out[2];
-        for (std::int64_t w = 0; w < s.out[2]; ++w) {
-          const Range window[kSpatial] = {window_of(s, 0, d), window_of(s, 1, h), window_of(s, 2, w)};
-          const std::int64_t at = (row + w) * s.channels;
-          for (std::int64_t c = 0; c < s.channels; c += kLanes<T>) {
-            const std::int64_t lanes = std::min<std::int64_t>(kLanes<T>, s.channels - c);
-            max_of<T, kIndex>(s, x + n * sample_size, window, c, lanes, y + at + c, kIndex ? index + at + c : nullptr);
-          }
-        }
-      });
+  const std::int64_t work = s.out[2] * s.channels * volume(s.window);
+  for_each_row(s.batch, s.out, work, [&](std::int64_t n, std::int64_t d, std::int64_t h) {
+    const T* const from = x + n * sample_size;
+    const std::int64_t row = ((n * s.out[0] + d) * s.out[1] + h) * s.out[2];
+    for_each_window<T>(s, window_of(s, 0, d), window_of(s, 1, h),
+                       [&](std::int64_t w, const Entry<T>* list, std::int64_t count, std::int64_t shift) {
+                         const std::int64_t at = (row + w) * s.channels;
+                         max_pixel<T, kIndex>(from + shift, s.channels, list, count, shift, y + at,
+                                              kIndex ? index + at : nullptr);
+                       });
+  });
 }
 
 template <class T>
@@ -132,51 +192,50 @@ void max(const PoolShape& s, const T* x, T* y, std::int32_t* index) {
 template <class T>
 void average(const PoolShape& s, const T* x, T* y) {
   const std::int64_t sample_size = volume(s.in) * s.channels;
-  for_each_row(s.batch, s.out, s.out[2] * s.channels * volume(s.window),
-               [&](std::int64_t n, std::int64_t d, std::int64_t h) {
-                 const T* const from = x + n * sample_size;
-                 const std::int64_t row = ((n * s.out[0] + d) * s.out[1] + h) * s.out[2];
-                 const Range wd = window_of(s, 0, d), wh = window_of(s, 1, h);
-                 for (std::int64_t w = 0; w < s.out[2]; ++w) {
-                   const Range ww = window_of(s, 2, w);
-                   const T count = static_cast<T>(wd.size() * wh.size() * ww.size());
-                   for (std::int64_t c = 0; c < s.channels; c += kLanes<T>) {
-                     const std::int64_t lanes = std::min<std::int64_t>(kLanes<T>, s.channels - c);
-                     Vec<T> sum{};
-                     for (std::int64_t i = wd.first; i < wd.last; ++i) {
-                       for (std::int64_t j = wh.first; j < wh.last; ++j) {
-                         const T* p = from + ((i * s.in[1] + j) * s.in[2] + ww.first) * s.channels + c;
-                         for (std::int64_t k = ww.first; k < ww.last; ++k, p += s.channels) sum += read(p, lanes);
-                       }
-                     }
-                     write(y + (row + w) * s.channels + c, sum / count, lanes);
-                   }
-                 }
-               });
+  const std::int64_t work = s.out[2] * s.channels * volume(s.window);
+  for_each_row(s.batch, s.out, work, [&](std::int64_t n, std::int64_t d, std::int64_t h) {
+    T* const to = y + ((n * s.out[0] + d) * s.out[1] + h) * s.out[2] * s.channels;
+    for_each_window<T>(
+        s, window_of(s, 0, d), window_of(s, 1, h),
+        [&](std::int64_t w, const Entry<T>* list, std::int64_t count, std::int64_t shift) {
+          const T* const from = x + n * sample_size + shift;
+          for_each_vector<T>(
+              s.channels, [&](std::int64_t c, std::int64_t lanes, auto partial) __attribute__((always_inline)) {
+                constexpr bool kPartial = decltype(partial)::value;
+                Vec<T> sum{};
+                for (std::int64_t t = 0; t < count; ++t) sum += read<kPartial>(from + list[t].at + c, lanes);
+                if (count > 0) sum = sum * list[0].weight;
+                write<kPartial>(to + w * s.channels + c, sum, lanes);
+              });
+        });
+  });
 }
 
+// A row of the image collects from the rows of windows that hold it, window by window.
 template <class T>
 void average_gradient(const PoolShape& s, const T* dy, T* dx) {
   const std::int64_t sample_size = volume(s.out) * s.channels;
   for_each_row(s.batch, s.in, s.in[2] * s.channels * 2, [&](std::int64_t n, std::int64_t d, std::int64_t h) {
-    const T* const from = dy + n * sample_size;
-    const std::int64_t row = ((n * s.in[0] + d) * s.in[1] + h) * s.in[2];
-    const Range hd = holders_of(s, 0, d), hh = holders_of(s, 1, h);
-    for (std::int64_t w = 0; w < s.in[2]; ++w) {
-      const Range hw = holders_of(s, 2, w);
-      for (std::int64_t c = 0; c < s.channels; c += kLanes<T>) {
-        const std::int64_t lanes = std::min<std::int64_t>(kLanes<T>, s.channels - c);
-        Vec<T> sum{};
-        for (std::int64_t i = hd.first; i < hd.last; ++i) {
-          for (std::int64_t j = hh.first; j < hh.last; ++j) {
-            const std::int64_t area = window_of(s, 0, i).size() * window_of(s, 1, j).size();
-            for (std::int64_t k = hw.first; k < hw.last; ++k) {
-              const T count = static_cast<T>(area * window_of(s, 2, k).size());
-              sum += read(from + ((i * s.out[1] + j) * s.out[2] + k) * s.channels + c, lanes) / count;
-            }
-          }
+    T* const to = dx + ((n * s.in[0] + d) * s.in[1] + h) * s.in[2] * s.channels;
+    std::fill_n(to, s.in[2] * s.channels, T{0});
+    const Range planes = holders_of(s, 0, d), rows = holders_of(s, 1, h);
+    for (std::int64_t i = planes.first; i < planes.last; ++i) {
+      for (std::int64_t j = rows.first; j < rows.last; ++j) {
+        const std::int64_t area = window_of(s, 0, i).size() * window_of(s, 1, j).size();
+        const T* from = dy + n * sample_size + (i * s.out[1] + j) * s.out[2] * s.channels;
+        for (std::int64_t w = 0; w < s.out[2]; ++w, from += s.channels) {
+          const Range columns = window_of(s, 2, w);
+          const T weight = T{1} / static_cast<T>(std::max<std::int64_t>(1, area * columns.size()));
+          for_each_vector<T>(
+              s.channels, [&](std::int64_t c, std::int64_t lanes, auto partial) __attribute__((always_inline)) {
+                constexpr bool kPartial = decltype(partial)::value;
+                const Vec<T> g = read<kPartial>(from + c, lanes) * weight;
+                for (std::int64_t k = columns.first; k < columns.last; ++k) {
+                  T* const at = to + k * s.channels + c;
+                  write<kPartial>(at, read<kPartial>(at, lanes) + g, lanes);
+                }
+              });
         }
-        write(dx + (row + w) * s.channels + c, sum, lanes);
       }
     }
   });
