@@ -173,6 +173,7 @@ class Layer(LayerLosses, LayerState, Operation):
 
     @filter_traceback
     def __call__(self, *args, **kwargs):
+        """Builds the layer if need be, and calls it; on `KerasTensor`s, adds it to their graph."""
         self._check_super_called()
         if self._convert_input_args:
             args = tuple(self._convert_argument(x, positional=True) for x in args)

@@ -6,9 +6,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from addax.backend.dtypes import is_float_dtype, standardize_dtype
+from addax.backend.keras_tensor import standardize_shape
 from addax.backend.names import current_path, name_scope
 from addax.backend.variable import Variable
 from addax.layers.tracking import Tracked
+from addax.saving.weight_budget import charge
 
 
 class LayerState:
@@ -75,10 +77,12 @@ class LayerState:
         dtype = self.variable_dtype if dtype is None else standardize_dtype(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if is_float_dtype(dtype) else "zeros"
+        shape = standardize_shape(() if shape is None else shape)
+        charge(shape, self.name)
         with name_scope(self.name, caller=self):
             variable = Variable(
                 initializer=initializers.get(initializer),
-                shape=() if shape is None else shape,
+                shape=shape,
                 dtype=dtype,
                 trainable=trainable,
                 autocast=autocast,
@@ -244,7 +248,7 @@ class LayerState:
     @property
     def path(self) -> str | None:
         """Names of the layer and those it stands in, joined by `/`; `None` before it is built."""
-        return self._path
+        return self.name if self._path is None and self.built else self._path
 
     def _enter_path(self) -> None:
         self._path = current_path()

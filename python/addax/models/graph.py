@@ -48,7 +48,7 @@ class Graph:
         self.operations = list({id(n.operation): n.operation for n in finished}.values())
         self._check_connected()
         self._check_names()
-        self._steps = self._plan()
+        self._steps: list[tuple[Node, list[int]]] | None = None
 
     def _check_connected(self) -> None:
         computable = {id(x) for x in self.inputs}
@@ -92,6 +92,10 @@ class Graph:
         steps.reverse()
         return steps
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The plan names tensors by their addresses, which a copy does not share.
+        return {**self.__dict__, "_steps": None}
+
     def run(self, values: list, call=None) -> list:
         """Calls every operation, and returns the values of the outputs.
 
@@ -101,6 +105,8 @@ class Graph:
                 `None`.
         """
         known: dict[int, Any] = {id(x): v for x, v in zip(self.inputs, values, strict=True)}
+        if self._steps is None:
+            self._steps = self._plan()
         for node, dead in self._steps:
             args, kwargs = node.arguments.fill_in(known)
             operation = node.operation

@@ -10,6 +10,7 @@ from addax.saving.registration import (
     get_registered_object,
     register_keras_serializable,
 )
+from addax.saving.saving_api import load_model, load_weights, save_model, save_weights
 from addax.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 __all__ = [
@@ -19,6 +20,10 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "load_model",
+    "load_weights",
     "register_keras_serializable",
+    "save_model",
+    "save_weights",
     "serialize_keras_object",
 ]

@@ -115,6 +115,10 @@ def find_function(name: str):
         found = functions(kind).get(name)
         if found is not None:
             return found
+    if name == "hard_sigmoid_of_keras_2":
+        from addax.saving.keras2 import hard_sigmoid_of_keras_2
+
+        return hard_sigmoid_of_keras_2
     return op_functions().get(name)
 
 

@@ -305,6 +305,7 @@ def _make(config: dict, custom_objects, module_objects):
     with CustomObjectScope(custom_objects):
         try:
             instance = cls.from_config(inner)
+            _build_and_compile(instance, config, class_name)
         except TypeError as error:
             raise TypeError(
                 f"{cls} could not be deserialized properly. Please ensure that components that are "
@@ -312,12 +313,11 @@ def _make(config: dict, custom_objects, module_objects):
                 "explicitly deserialized in the model's `from_config()` method.\n\n"
                 f"config={_shown(config)}.\n\nException encountered: {error}"
             ) from error
-        except (KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+        except (LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
             raise ValueError(
                 f"The config of '{class_name}' is malformed: {type(error).__name__}: {error}. "
                 f"config={_shown(config)}"
             ) from error
-        _build_and_compile(instance, config, class_name)
     return instance
 
 
@@ -449,6 +449,8 @@ _SPECIAL = {
     "__slice__": _slice_of,
     "__tuple__": _tuple_of,
     "__ellipsis__": lambda config: Ellipsis,
+    # JSON has no infinities and no NaN.
+    "__float__": lambda config: float(str(config["value"])),
 }
 
 

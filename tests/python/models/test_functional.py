@@ -253,3 +253,14 @@ def test_batch_norm_of_a_frozen_nested_model_stays():
     model.fit(5 * ones(8, 3), ones(8, 1), verbose=0)
     for got, want in zip(base.get_weights(), before):
         np.testing.assert_array_equal(got, want)
+
+
+def test_copies_and_pickles_of_a_model_compute_the_same():
+    import copy
+    import pickle
+
+    model = small()
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again(ones(2, 4)), model(ones(2, 4)))
+        again.set_weights([0 * w for w in again.get_weights()])
+        assert np.array(model(ones(2, 4))).any()

@@ -227,3 +227,34 @@ def test_every_public_class_with_a_config_is_in_the_table():
         for cls in set(known.values()):
             if hasattr(cls, "get_config"):
                 assert registry.place_of(cls) == (f"keras.{kind}", cls.__name__)
+
+
+def test_a_budget_bounds_the_weights_of_a_config():
+    from addax.saving.weight_budget import WeightBudget
+
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "layers": [
+                {"class_name": "Dense", "config": {"units": 3, "batch_input_shape": [None, 4]}},
+                {"class_name": "Dense", "config": {"units": 2**40, "name": "bomb"}},
+            ]
+        },
+    }
+    with WeightBudget(100), pytest.raises(ValueError, match="'bomb' wants a weight of shape"):
+        saving.deserialize_keras_object(config)
+    config["config"]["layers"].pop()
+    with WeightBudget(15) as budget:
+        saving.deserialize_keras_object(config)
+    assert budget.left == 0
+
+
+def test_memory_that_cannot_be_had_is_a_value_error_of_the_file():
+    config = {"units": 2**40, "batch_input_shape": [None, 2**20]}
+    with pytest.raises(ValueError):
+        saving.deserialize_keras_object(
+            {
+                "class_name": "Sequential",
+                "config": {"layers": [{"class_name": "Dense", "config": config}]},
+            }
+        )

@@ -1,0 +1,53 @@
+"""From a config of a file to a built model, whatever stands in it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Any
+
+from addax.backend.allocation import AllocationLimit
+from addax.saving.serialization import deserialize_keras_object
+
+# Variables that are no weights (states of seed generators and recurrent layers) come on top.
+_SLACK = 1 << 16
+
+
+@contextmanager
+def building(what: str):
+    """Context in which whatever a malformed config makes classes raise is a ValueError."""
+    try:
+        yield
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        NotImplementedError,
+        RecursionError,
+        RuntimeError,
+    ) as error:
+        raise ValueError(
+            f"The {what} in the file cannot be read: {type(error).__name__}: {error}"
+        ) from error
+
+
+def restore_model(config: Any, custom_objects, elements: int):
+    """The model of a config, built but not compiled.
+
+    Args:
+        config: What `serialize_keras_object` gave, without `compile_config`.
+        custom_objects: Users' classes and functions by name.
+        elements: Number of elements that the weights in the file have.
+
+    Raises:
+        ValueError: If the config is malformed, or asks for more weights than the file has.
+        TypeError: If it names something unknown.
+    """
+    from addax.models.model import Model
+
+    with building("topology"), AllocationLimit(elements + _SLACK):
+        model = deserialize_keras_object(config, custom_objects=custom_objects)
+    if not isinstance(model, Model):
+        raise ValueError(f"The file does not describe a model, but {str(model)[:200]}.")
+    return model

@@ -1,0 +1,247 @@
+"""`trainingConfig` and the optimizer's state as TensorFlow.js writes and reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_LOSSES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "kld": "kullback_leibler_divergence",
+    "kl_divergence": "kullback_leibler_divergence",
+    "log_cosh": "logcosh",
+    **{
+        name: name
+        for name in (
+            "mean_squared_error",
+            "mean_absolute_error",
+            "mean_absolute_percentage_error",
+            "mean_squared_logarithmic_error",
+            "squared_hinge",
+            "hinge",
+            "categorical_hinge",
+            "categorical_crossentropy",
+            "sparse_categorical_crossentropy",
+            "binary_crossentropy",
+            "poisson",
+        )
+    },
+}
+_METRICS = {
+    "accuracy": "accuracy",
+    "acc": "accuracy",
+    "crossentropy": "crossentropy",
+    "ce": "crossentropy",
+    "binary_accuracy": "binary_accuracy",
+    "categorical_accuracy": "categorical_accuracy",
+    "mse": "mse",
+    "mean_squared_error": "mse",
+    "mae": "mae",
+    "mean_absolute_error": "mae",
+    "mape": "mape",
+    "mean_absolute_percentage_error": "mape",
+}
+# Keras optimizer -> TensorFlow.js class, {its config key: ours}, {its slot: ours} in its order.
+_OPTIMIZERS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
+    "SGD": ("SGD", {}, {}),
+    "Adam": (
+        "Adam",
+        {"beta1": "beta_1", "beta2": "beta_2", "epsilon": "epsilon"},
+        {"m": "momentum", "v": "velocity"},
+    ),
+    "RMSprop": (
+        "RMSProp",
+        {"decay": "rho", "momentum": "momentum", "epsilon": "epsilon"},
+        {"rms": "velocity", "momentum": "momentum"},
+    ),
+    "Adagrad": (
+        "Adagrad",
+        {"initialAccumulatorValue": "initial_accumulator_value"},
+        {"accumulator": "accumulator"},
+    ),
+    "Adadelta": (
+        "Adadelta",
+        {"rho": "rho", "epsilon": "epsilon"},
+        {"accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var"},
+    ),
+}
+# What TensorFlow.js's optimizers do not have: with one of them set, it would train otherwise.
+_FOREIGN = (
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+    "amsgrad",
+    "centered",
+)
+
+
+def tfjs_optimizer(optimizer) -> tuple[str, dict[str, str], dict[str, str]] | None:
+    """Class, config keys and slots of TensorFlow.js that are this optimizer; `None` if none is."""
+    found = _OPTIMIZERS.get(type(optimizer).__name__)
+    if found is None or not type(optimizer).__module__.startswith("addax."):
+        return None
+    config = optimizer.get_config()
+    if any(config.get(name) for name in _FOREIGN):
+        return None
+    # TensorFlow.js keeps a momentum in another scale (-1 / rate): its state and ours cannot be one.
+    if type(optimizer).__name__ == "SGD" and config.get("momentum"):
+        return None
+    return found
+
+
+def training_config(model) -> dict[str, Any] | None:
+    """`trainingConfig`, or `None` if TensorFlow.js would refuse the model for what is in it."""
+    if not model.compiled or model.optimizer is None:
+        return None
+    given = model._compile_config or {}
+    if given.get("loss_weights") or given.get("weighted_metrics"):
+        return None
+    optimizer = tfjs_optimizer(model.optimizer)
+    loss = _loss(given.get("loss"))
+    metrics = _metrics(given.get("metrics"))
+    if optimizer is None or loss is None:
+        return None
+    name, keys, _ = optimizer
+    config = model.optimizer.get_config()
+    rate = float(model.optimizer.learning_rate)
+    optimizer_config = {"learningRate": rate, **{k: config[ours] for k, ours in keys.items()}}
+    if name == "RMSProp":
+        optimizer_config["centered"] = False
+    out = {"loss": loss, "optimizer_config": {"class_name": name, "config": optimizer_config}}
+    if metrics:
+        out["metrics"] = metrics
+    return out
+
+
+def _loss(loss: Any) -> Any:
+    """Names that TensorFlow.js knows, nested as given; `None` if one is not among them."""
+    if isinstance(loss, (list, tuple)):
+        found = [_loss(x) for x in loss]
+        return None if None in found else found
+    if isinstance(loss, dict) and "class_name" not in loss:
+        named = {key: _loss(x) for key, x in loss.items()}
+        return None if None in named.values() else named
+    if isinstance(loss, str):
+        return _LOSSES.get(loss)
+    return _plain_loss(loss)
+
+
+def _plain_loss(loss: Any) -> str | None:
+    """The name of a loss object that has no option TensorFlow.js lacks."""
+    name = getattr(loss, "name", None) or getattr(loss, "__name__", None)
+    if not isinstance(name, str) or not hasattr(loss, "get_config"):
+        return _LOSSES.get(name) if isinstance(name, str) else None
+    default = getattr(type(loss)(), "get_config", dict)()
+    same = {**loss.get_config(), "name": None} == {**default, "name": None}
+    return _LOSSES.get(name) if same else None
+
+
+def _metrics(metrics: Any) -> list[str]:
+    """Those of the metrics that TensorFlow.js knows; it refuses a model for any other."""
+    if not isinstance(metrics, (list, tuple)):
+        return []
+    return [_METRICS[m] for m in metrics if isinstance(m, str) and m in _METRICS]
+
+
+# Slots
+
+
+def slots_of(optimizer) -> list[tuple[int, str, Any]]:
+    """(index of the trained variable, slot's name, variable) for the optimizer's slots."""
+    trained = optimizer._trainable_variables
+    found: list[tuple[int, str, Any]] = []
+    seen: set[int] = set()
+    for attribute, value in optimizer.__dict__.items():
+        if attribute in ("_variables", "_trainable_variables"):
+            continue
+        if not isinstance(value, list) or not trained or len(value) != len(trained):
+            continue
+        for i, (variable, slot) in enumerate(zip(trained, value, strict=True)):
+            name = getattr(slot, "name", None)
+            if not isinstance(name, str) or id(slot) in seen or not hasattr(slot, "assign"):
+                continue
+            seen.add(id(slot))
+            prefix = variable.path.replace("/", "_") + "_"
+            title = name[len(prefix) :] if name.startswith(prefix) else attribute.strip("_")
+            found.append((i, title, slot))
+    return found
+
+
+def compile_from_tfjs(model, config: Any, state: dict[str, Any], names: dict[int, str]) -> None:
+    """Compiles a model as a `trainingConfig` says, and sets the optimizer's state.
+
+    Args:
+        model: A built model.
+        config: The `trainingConfig`.
+        state: Tensors of group "optimizer" by name.
+        names: Name in the file of each trained weight, by its id.
+
+    Raises:
+        ValueError: If the config is malformed or names something unknown.
+    """
+    if not isinstance(config, dict):
+        raise ValueError("`trainingConfig` in the file must be an object.")
+    optimizer, titles = _optimizer_from_tfjs(config.get("optimizer_config"))
+    loss = config.get("loss")
+    metrics = config.get("metrics")
+    for what in (loss, metrics):
+        _require_names(what)
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics)
+    if not model.built or not state:
+        return
+    optimizer.build(model.trainable_variables)
+    iterations = state.get("iter")
+    if iterations is not None and len(iterations.shape) == 0:
+        optimizer._iterations.assign(int(iterations))
+    reverse = {ours: theirs for theirs, ours in titles.items()}
+    # TensorFlow.js's momentum is a sum of gradients, Keras's one of steps.
+    factor = -float(optimizer.learning_rate) if type(optimizer).__name__ == "SGD" else 1.0
+    from addax.saving.weight_names import assign_checked
+
+    for i, title, slot in slots_of(optimizer):
+        weight = names.get(id(optimizer._trainable_variables[i]))
+        key = f"{weight}/{reverse.get(title, title)}"
+        if key in state:
+            assign_checked(key, slot, state[key] if factor == 1.0 else state[key] * factor)
+
+
+def _require_names(x: Any) -> None:
+    parts = x if isinstance(x, list) else list(x.values()) if isinstance(x, dict) else [x]
+    for part in parts:
+        if isinstance(part, (list, dict)):
+            _require_names(part)
+        elif part is not None and not isinstance(part, str):
+            raise ValueError(f"`trainingConfig` in the file names a loss or metric {part!r}.")
+
+
+def _optimizer_from_tfjs(entry: Any) -> tuple[Any, dict[str, str]]:
+    from addax import optimizers
+
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
+        raise ValueError("`optimizer_config` in the file must have a `class_name`.")
+    class_name = entry["class_name"].rpartition(">")[2]
+    given = entry.get("config") or {}
+    if not isinstance(given, dict):
+        raise ValueError("`config` of the optimizer in the file must be an object.")
+    rate = given.get("learningRate", given.get("learning_rate", 0.001))
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)):
+        raise ValueError(f"The learning rate in the file is no number, but {rate!r}.")
+    if class_name == "Momentum":
+        momentum = given.get("momentum", 0.9)
+        nesterov = bool(given.get("useNesterov", False))
+        return optimizers.SGD(rate, momentum=momentum, nesterov=nesterov), {"momentum": "momentum"}
+    for ours, (theirs, keys, slots) in _OPTIMIZERS.items():
+        if class_name.lower() in (theirs.lower(), ours.lower()):
+            options = {mine: given[key] for key, mine in keys.items() if key in given}
+            options.update({mine: given[mine] for mine in keys.values() if mine in given})
+            if ours == "RMSprop" and given.get("centered"):
+                options["centered"] = True
+                slots = {**slots, "mg": "average_gradient"}
+            return getattr(optimizers, ours)(learning_rate=rate, **options), slots
+    raise ValueError(f"The file was compiled with the unknown optimizer '{class_name}'.")

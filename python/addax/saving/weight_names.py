@@ -1,0 +1,136 @@
+"""The names that weights have in model.json: `<layer>/<leaf>`, as TensorFlow.js writes them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# What old Keras and TensorFlow.js call a variable, where Keras 3 has another word.
+_LEAVES = {
+    "DepthwiseConv1D": {"kernel": "depthwise_kernel"},
+    "DepthwiseConv2D": {"kernel": "depthwise_kernel"},
+}
+
+
+def named_weights(model) -> list[tuple[str, Any]]:
+    """Pairs of a unique name and a `Variable` for all weights, in order of `model.weights`."""
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    _visit(model, "", names, taken, is_graph=True)
+    weights = model._collect_weights()
+    for v in weights:
+        if id(v) not in names:
+            names[id(v)] = _unique(v.path, taken)
+    return [(names[id(v)], v) for v in weights]
+
+
+def _visit(layer, prefix: str, names: dict[int, str], taken: set[str], is_graph=False) -> None:
+    leaves = _LEAVES.get(type(layer).__name__, {})
+    state = layer._tracked()
+    for v in state.variables:
+        if id(v) not in names:
+            names[id(v)] = _unique(prefix + leaves.get(v.name, v.name), taken)
+    for sublayer in state.layers:
+        _visit(
+            sublayer,
+            _prefix_of(sublayer, layer, prefix, is_graph),
+            names,
+            taken,
+            is_graph=is_graph and _is_graph(sublayer),
+        )
+
+
+def _prefix_of(layer, parent, prefix: str, in_graph: bool) -> str:
+    from addax.layers.rnn.rnn import RNN
+    from addax.layers.rnn.time_distributed import TimeDistributed
+
+    if in_graph:
+        # Layers of nested models keep their own names, without the model's.
+        return "" if _is_graph(layer) else f"{layer.name}/"
+    # TensorFlow.js has no level for the cell of a recurrent layer, nor for what is distributed.
+    if isinstance(parent, TimeDistributed) or (type(parent) is not RNN and isinstance(parent, RNN)):
+        return prefix
+    return f"{prefix}{layer.name}/"
+
+
+def _is_graph(layer) -> bool:
+    from addax.models.functional import Functional
+    from addax.models.sequential import Sequential
+
+    return isinstance(layer, (Functional, Sequential))
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    # TensorFlow.js takes a name that ends in a number for another layout.
+    base = name + "_" if re.search(r"/\d+$", name) else name
+    name, n = base, 0
+    while name in taken:
+        n += 1
+        name = f"{base}_{n}"
+    taken.add(name)
+    return name
+
+
+def match_by_name(model, given: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Finds for each weight of the model the tensor of a file that other programs wrote.
+
+    A name fits as it is, without its last level but one (a cell's name between), or without
+    levels in front (a model's name).
+
+    Args:
+        model: A built model.
+        given: Tensors by name.
+
+    Returns:
+        Pairs of a name in the file and a `Variable`.
+
+    Raises:
+        ValueError: If a weight is missing, or one of the file is left over.
+    """
+    wanted = named_weights(model)
+    variables = dict(wanted)
+    found: dict[str, str] = {}
+    for name in given:
+        target = next((t for t in _fallbacks(name) if t in variables and t not in found), None)
+        if target is not None:
+            found[target] = name
+    missing = [name for name in variables if name not in found]
+    extra = sorted(set(given) - set(found.values()))
+    if missing or extra:
+        raise ValueError(
+            f"The weights of the file do not fit model '{model.name}'. "
+            f"Missing in the file: {_few(missing)}. Not in the model: {_few(extra)}."
+        )
+    return [(found[name], v) for name, v in wanted]
+
+
+def _fallbacks(name: str):
+    name = name.removesuffix(":0")
+    levels = name.split("/")
+    yield name
+    if len(levels) > 2:
+        yield "/".join([*levels[:-2], levels[-1]])
+    for start in range(1, len(levels) - 1):
+        rest = levels[start:]
+        yield "/".join(rest)
+        if len(rest) > 2:
+            yield "/".join([*rest[:-2], rest[-1]])
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:10]) or "none"
+    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def assign_checked(name: str, variable, value) -> None:
+    """Gives a variable the tensor of a file.
+
+    Raises:
+        ValueError: If shapes differ, or the kinds of number do.
+    """
+    if tuple(value.shape) != tuple(variable.shape):
+        raise ValueError(
+            f"Weight '{name}' has shape {tuple(value.shape)} in the file, but the model's "
+            f"'{variable.path}' has shape {tuple(variable.shape)}."
+        )
+    variable.assign(value)
