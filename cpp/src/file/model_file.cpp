@@ -31,33 +31,40 @@ Json& addax_section(Json& json) {
   return metadata["addax"];
 }
 
-const Json* find_programs(const Json& json) {
+// The member of our section in the file's metadata; nullptr if there is none.
+const Json* find_in_section(const Json& json, const char* key) {
   const auto metadata = json.find("userDefinedMetadata");
   if (metadata == json.end() || !metadata->is_object()) return nullptr;
   const auto section = metadata->find("addax");
   if (section == metadata->end() || !section->is_object()) return nullptr;
-  const auto programs = section->find("programs");
-  return programs == section->end() ? nullptr : &*programs;
+  const auto found = section->find(key);
+  return found == section->end() ? nullptr : &*found;
 }
 
 void check_digest(const Json& json, const std::vector<NamedTensor>& weights) {
-  const auto metadata = json.find("userDefinedMetadata");
-  if (metadata == json.end() || !metadata->is_object() || !metadata->contains("addax")) return;
-  const Json& section = metadata->at("addax");
-  if (!section.is_object() || !section.contains("weightsDigest")) return;
-  const std::string& wanted = file::string(section.at("weightsDigest"), "weightsDigest");
+  const Json* const digest = find_in_section(json, "weightsDigest");
+  if (digest == nullptr) return;
+  const std::string& wanted = file::string(*digest, "weightsDigest");
   if (sha256_hex(file::pack_weights(weights)) != wanted)
     fail(ErrorKind::value, "the weights file is damaged: its digest is not the one that model.json gives");
 }
 
 std::map<std::string, ProgramPtr> read_programs(const Json& json, const std::vector<NamedTensor>& weights) {
   std::map<std::string, ProgramPtr> programs;
-  const Json* section = find_programs(json);
+  const Json* section = find_in_section(json, "programs");
   if (section == nullptr) return programs;
   if (!section->is_object()) fail(ErrorKind::value, "programs: expected an object; found ", section->type_name());
   std::map<std::string, VariablePtr> variables;
   for (const NamedTensor& w : weights)
     variables.emplace(w.name, std::make_shared<Variable>(w.tensor, w.name, w.group.empty()));
+  // Small state that is no weight stands in the JSON: counters, seeds, totals of metrics.
+  if (const Json* const state = find_in_section(json, "state"))
+    for (const Json& entry : file::array(*state, "state")) {
+      const std::string& name = file::string(file::member(entry, "name", Json::value_t::string, "state"), "state");
+      const Tensor tensor = file::tensor_from_json(entry, "state '" + name.substr(0, 120) + "'");
+      if (!variables.emplace(name, std::make_shared<Variable>(tensor, name, false)).second)
+        fail(ErrorKind::value, "state '", name.substr(0, 120), "' is declared twice");
+    }
   const auto find = [&](const std::string& name) {
     const auto it = variables.find(name);
     if (it == variables.end())

@@ -130,6 +130,12 @@ Attribute read_attribute(const Json& json, AttributeKind kind, const FindVariabl
   fail(ErrorKind::value, what, ": an attribute of unknown kind");
 }
 
+// A bool that is neither 0 nor 1 is undefined behaviour for whoever reads it.
+void normalize_bools(const Tensor& tensor) {
+  auto* p = static_cast<unsigned char*>(tensor.data());
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) p[i] = p[i] != 0 ? 1 : 0;
+}
+
 class Reader {
  public:
   Reader(const Json& json, const FindVariable& find_variable, std::string_view what, int depth)
@@ -182,24 +188,11 @@ class Reader {
 
   void read_constants() {
     for (const Json& entry : list("constants")) {
-      const Spec spec = read_spec(entry, what_);
-      const Shape shape = to_shape(spec.dims);
-      const std::string bytes = from_base64(string(member(entry, "data", Json::value_t::string, what_), what_), what_);
-      if (checked_mul(shape.elements(), size_of(spec.dtype)) != static_cast<std::int64_t>(bytes.size()))
-        fail(ErrorKind::value, what_, ": a constant of ", spec, " has ", bytes.size(), " bytes of data");
-      Tensor tensor(spec.dtype, shape);
-      if (!bytes.empty()) std::memcpy(tensor.data(), bytes.data(), bytes.size());
-      if (spec.dtype == DType::boolean) normalize_bools(tensor);
-      program_.constant_slots.push_back(
-          program_.add_slot(spec, SlotKind::constant, static_cast<int>(program_.constants.size())));
+      Tensor tensor = tensor_from_json(entry, what_);
+      program_.constant_slots.push_back(program_.add_slot({tensor.dtype(), to_dims(tensor.shape())}, SlotKind::constant,
+                                                          static_cast<int>(program_.constants.size())));
       program_.constants.push_back(std::move(tensor));
     }
-  }
-
-  // A bool that is neither 0 nor 1 is undefined behaviour for whoever reads it.
-  static void normalize_bools(const Tensor& tensor) {
-    auto* p = static_cast<unsigned char*>(tensor.data());
-    for (std::int64_t i = 0; i < tensor.elements(); ++i) p[i] = p[i] != 0 ? 1 : 0;
   }
 
   void read_step(const Json& json) {
@@ -254,6 +247,18 @@ class Reader {
 };
 
 }  // namespace
+
+Tensor tensor_from_json(const Json& json, std::string_view what) {
+  const Spec spec = read_spec(json, what);
+  const Shape shape = to_shape(spec.dims);
+  const std::string bytes = from_base64(string(member(json, "data", Json::value_t::string, what), what), what);
+  if (checked_mul(shape.elements(), size_of(spec.dtype)) != static_cast<std::int64_t>(bytes.size()))
+    fail(ErrorKind::value, what, ": a tensor of ", spec, " has ", bytes.size(), " bytes of data");
+  Tensor tensor(spec.dtype, shape);
+  if (!bytes.empty()) std::memcpy(tensor.data(), bytes.data(), bytes.size());
+  if (spec.dtype == DType::boolean) normalize_bools(tensor);
+  return tensor;
+}
 
 Json to_json(const Program& program) {
   Json inputs = Json::array(), variables = Json::array(), constants = Json::array(), steps = Json::array();

@@ -26,6 +26,9 @@ using FindVariable = std::function<VariablePtr(const std::string& name)>;
 // a recorded program. Throws ValueError naming the step.
 ProgramPtr program_from_json(const Json& json, const FindVariable& find_variable, std::string_view what, int depth = 0);
 
+// {"dtype", "shape", "data"}, as constants stand in programs. Throws ValueError that begins with `what`.
+Tensor tensor_from_json(const Json& json, std::string_view what);
+
 std::string to_base64(const void* data, std::int64_t bytes);
 std::string from_base64(const std::string& text, std::string_view what);
 

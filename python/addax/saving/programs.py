@@ -160,8 +160,8 @@ def _record(step, structures: tuple, specs: list[tuple]) -> RecordedFunction:
 
 def _last_recorded(step_function) -> RecordedFunction | None:
     """What `fit`, `evaluate` or `predict` recorded last, if they did."""
-    function = getattr(step_function, "_function", None)
-    recorded = getattr(function, "_recorded", None)
+    functions = list(getattr(step_function, "_functions", {}).values())
+    recorded = functions[-1]._recorded if functions else None
     return next(reversed(recorded.values())) if recorded else None
 
 

@@ -177,13 +177,13 @@ def place_of(cls: type) -> tuple[str, str] | None:
 
 @cache
 def op_functions() -> dict[str, Any]:
-    """The functions of `addax.ops` by name, those of its namespaces as "image.resize" too."""
-    from addax import ops
+    """The functions of `addax.ops` by name, those of namespaces as "image.resize" too."""
+    from addax import ops, random
 
     found = {name: getattr(ops, name) for name in ops.__all__ if callable(getattr(ops, name))}
-    for namespace in ("image", "linalg", "nn", "numpy"):
-        module = getattr(ops, namespace, None)
-        for name in getattr(module, "__all__", ()):
+    namespaces = {name: getattr(ops, name) for name in ("image", "linalg", "nn", "numpy")}
+    for namespace, module in {**namespaces, "random": random}.items():
+        for name in module.__all__:
             found.setdefault(f"{namespace}.{name}", getattr(module, name))
     return found
 

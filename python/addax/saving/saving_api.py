@@ -192,7 +192,7 @@ def load_weights(
 
 
 def _kind(path: str) -> str:
-    """"weights", "h5", "keras", "safetensors", "json", "folder", or "other"."""
+    """ "weights", "h5", "keras", "safetensors", "json", "folder", or "other"."""
     if os.path.isdir(path):
         return "folder"
     for ending, kind in (
