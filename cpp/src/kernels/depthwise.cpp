@@ -110,6 +110,7 @@ void run_row(const ChannelWalk<T>& walk, std::int64_t sample, std::int64_t depth
   std::int64_t p = 0;
   for (; p < low; ++p) block_of<T, 1>(walk, active, count, out, p);
   for (; p + kPixels <= high; p += kPixels) block_of<T, kPixels>(walk, active, count, out, p);
+  for (; p + 4 <= high; p += 4) block_of<T, 4>(walk, active, count, out, p);
   for (; p + 2 <= high; p += 2) block_of<T, 2>(walk, active, count, out, p);
   for (; p < walk.out[2]; ++p) block_of<T, 1>(walk, active, count, out, p);
 }
