@@ -59,12 +59,16 @@ class ProgramStep:
 
     Args:
         step: Function of a batch.
-        shapes: Shapes of the batch's parts, nested like it: where they say `None`, one program
-            serves all sizes. Without, that holds for the batch axis alone.
+        input_shape, output_shape: Shapes of the model's input and output, if it has them. Where an
+            input leaves a size open (a sequence's length), one program serves all sizes.
     """
 
-    def __init__(self, step: Callable, shapes: Any = None) -> None:
-        self._function = CompiledFunction(step, shapes=None if shapes is None else (shapes,))
+    def __init__(self, step: Callable, input_shape: Any = None, output_shape: Any = None) -> None:
+        self._step = step
+        self._input_shape = input_shape if _leaves_sizes_open(input_shape) else None
+        self._output_shape = output_shape if _is_shape(output_shape) else None
+        # By the shapes of targets and weights, of which one number of axes has several readings.
+        self._functions: dict[tuple, CompiledFunction] = {}
         self._kept: dict[tuple, RecordedFunction] = {}
 
     def __call__(self, data: Any) -> StepResult:
@@ -78,7 +82,7 @@ class ProgramStep:
                 recorded = self._kept.get(key)
                 if recorded is not None:
                     return StepResult(recorded, recorded.executable.run(list(data)))
-        recorded = self._function.recorded(data)
+        recorded = self.recorded(data)
         values = recorded.executable.run(self.inputs_of(data))
         if key is not None:
             if len(self._kept) >= _KEPT_SHAPES:
@@ -88,7 +92,29 @@ class ProgramStep:
 
     def recorded(self, data: Any) -> RecordedFunction:
         """The program for data like these, recorded now if need be."""
-        return self._function.recorded(data)
+        rest = self._shapes_of_targets(data) if self._input_shape is not None else ()
+        function = self._functions.get(rest)
+        if function is None:
+            shapes = None if self._input_shape is None else ((self._input_shape, *rest),)
+            function = self._functions[rest] = CompiledFunction(self._step, shapes=shapes)
+        return function.recorded(data)
+
+    def _shapes_of_targets(self, data: Any) -> tuple:
+        """Shapes of targets and weights with open sizes where the output has them; `None` unknown.
+
+        Targets have the output's axes, or all but the last (class ids); weights the targets' first.
+        """
+        targets = data[1:] if isinstance(data, tuple) else ()
+        shapes: list[tuple | None] = []
+        known = self._output_shape
+        for position, array in enumerate(targets):
+            if known is not None:
+                rank = len(array.shape) if hasattr(array, "shape") else -1
+                missing = len(known) - rank
+                most = 1 if position == 0 else len(known)
+                known = known[:rank] if 0 <= missing <= most else None
+            shapes.append(known)
+        return tuple(shapes)
 
     @staticmethod
     def inputs_of(data: Any) -> list[Any]:
@@ -97,6 +123,17 @@ class ProgramStep:
 
     def __reduce__(self) -> tuple:
         return type(None), ()  # a copy of the model records its own
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple) and all(size is None or isinstance(size, int) for size in shape)
+
+
+def _leaves_sizes_open(shapes: Any) -> bool:
+    """Whether a size other than the batch's is unknown in one of (a list of) shapes."""
+    if isinstance(shapes, list):
+        return any(_leaves_sizes_open(shape) for shape in shapes)
+    return _is_shape(shapes) and None in shapes[1:]
 
 
 class KeptPrograms(dict):

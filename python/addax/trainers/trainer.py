@@ -31,8 +31,11 @@ class Trainer(Steps):
 
     # Programs
 
-    def _step_function(self, step: Any, shapes: Any = None) -> Any:
-        return EagerStep(step) if self.run_eagerly else ProgramStep(step, shapes)
+    def _step_function(self, step: Any) -> Any:
+        if self.run_eagerly:
+            return EagerStep(step)
+        shapes = getattr(self, "input_shape", None), getattr(self, "output_shape", None)
+        return ProgramStep(step, *shapes)
 
     def make_train_function(self, force: bool = False) -> Any:
         """The function that `fit` calls with each batch; recorded anew with `force`."""
@@ -50,10 +53,7 @@ class Trainer(Steps):
         """The function that `predict` calls with each batch; recorded anew with `force`."""
         if self.predict_function is None or force:
             self._quick_predict = KeptPrograms()
-            # Sequences and images of all sizes share a program where the inputs leave sizes open.
-            shape = getattr(self, "input_shape", None)
-            shapes = None if shape is None else (shape,)
-            self.predict_function = self._step_function(self.predict_step, shapes)
+            self.predict_function = self._step_function(self.predict_step)
         return self.predict_function
 
     # Training

@@ -361,3 +361,48 @@ def test_popping_a_layer_changes_what_predict_computes(data):
     assert model.predict(data[0][:2], verbose=0).shape == (2, 3)
     model.add(layers.Dense(5))
     assert model.predict(data[0][:2], verbose=0).shape == (2, 5)
+
+
+@pytest.mark.parametrize("kind", ["ids", "one_hot", "last"])
+def test_sequences_of_all_lengths_train_with_one_program(kind):
+    calls = []
+
+    class Counting(layers.Dense):
+        def call(self, x):
+            calls.append(1)
+            return super().call(x)
+
+    addax.utils.set_random_seed(0)
+    last = kind == "last"
+    model = addax.Sequential(
+        [
+            addax.Input((None,)),
+            layers.Embedding(9, 4),
+            layers.GRU(5, return_sequences=not last),
+            Counting(3, activation="softmax"),
+        ]
+    )
+    loss = "categorical_crossentropy" if kind == "one_hot" else "sparse_categorical_crossentropy"
+    model.compile("sgd", loss, metrics=["accuracy"])
+    generator = np.random.RandomState(0)
+
+    def batch(length):
+        x = generator.randint(0, 9, (4, length))
+        y = generator.randint(0, 3, (4,) if last else (4, length))
+        weights = generator.rand(*y.shape)
+        return x, np.eye(3)[y] if kind == "one_hot" else y, weights
+
+    batches = [batch(length) for length in (5, 7, 2, 1, 12)]
+    model.train_on_batch(*batches[0])
+    calls.clear()
+    weights = model.get_weights()
+    for data in batches:
+        model.train_on_batch(*data)
+    assert len(calls) <= 1  # a length of 1 may broadcast, and is recorded apart
+    trained = model.get_weights()
+    model.set_weights(weights)
+    model.run_eagerly = True
+    for data in batches:
+        model.train_on_batch(*data)
+    for a, b in zip(trained, model.get_weights()):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
