@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from addax import _core
-from addax.backend.allocation import spend
 from addax.backend.dtypes import is_float_dtype, standardize_dtype
 from addax.backend.keras_tensor import standardize_shape
 from addax.backend.names import auto_name, current_path
@@ -282,7 +281,6 @@ def _first_value(initializer: Any, shape: Any, dtype: Any) -> Any:
                     f"Received: shape={shape}"
                 )
             dtype = standardize_dtype(dtype)
-            spend(sizes)
             value = convert_to_tensor(initializer(sizes, dtype=dtype), dtype)
             if tuple(value.shape) != sizes:
                 raise ValueError(

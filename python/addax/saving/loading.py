@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Any
 
-from addax.backend.allocation import AllocationLimit
 from addax.saving.serialization import deserialize_keras_object
+from addax.saving.weight_budget import WeightBudget
 
 # Variables that are no weights (states of seed generators and recurrent layers) come on top.
 _SLACK = 1 << 16
@@ -46,7 +46,7 @@ def restore_model(config: Any, custom_objects, elements: int):
     """
     from addax.models.model import Model
 
-    with building("topology"), AllocationLimit(elements + _SLACK):
+    with building("topology"), WeightBudget(elements + _SLACK):
         model = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(model, Model):
         raise ValueError(f"The file does not describe a model, but {str(model)[:200]}.")

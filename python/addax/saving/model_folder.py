@@ -64,7 +64,7 @@ class _Writer:
         self._add_weights(named)
         self._add_seeds(programs)
         if self.optimizer is not None:
-            self._add_optimizer(dict((id(v), name) for name, v in named))
+            self._add_optimizer({id(v): name for name, v in named})
         self._add_rest(programs)
         if model._shuffle_state is not None:
             self.section["shuffle"] = list(model._shuffle_state)
