@@ -241,6 +241,7 @@ def _extract_archive(path: str, target: str, archive_format: Any = "auto") -> bo
 
 
 def _unpack_tar(path: str, target: str) -> None:
+    import shutil
     import tarfile
 
     def safe(member: tarfile.TarInfo) -> bool:
@@ -251,8 +252,15 @@ def _unpack_tar(path: str, target: str) -> None:
     with tarfile.open(path) as archive:
         members = _without_unsafe(archive.getmembers(), safe, lambda m: m.name)
         for member in members:
-            member.mode = 0o755 if member.isdir() else 0o644
-            archive.extract(member, target, set_attrs=False)
+            path_inside = os.path.join(target, member.name)
+            if member.isdir():
+                os.makedirs(path_inside, exist_ok=True)
+                continue
+            os.makedirs(os.path.dirname(path_inside), exist_ok=True)
+            content = archive.extractfile(member)
+            if content is not None:
+                with content, open(path_inside, "wb") as out:
+                    shutil.copyfileobj(content, out)
 
 
 def _unpack_zip(path: str, target: str) -> None:
