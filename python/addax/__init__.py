@@ -55,7 +55,9 @@ _NAMES = {
     "Optimizer": "addax.optimizers",
     "Regularizer": "addax.regularizers",
     "Sequential": "addax.models",
+    "StatelessScope": "addax.backend",
     "Variable": "addax.backend",
+    "device": "addax.backend",
     "name_scope": "addax.backend",
 }
 

@@ -114,6 +114,8 @@ class CompiledFunction:
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _core.is_recording():  # part of another program: written out in it
+            return self.fn(*args, **kwargs)
         key, values = self._signature(args, kwargs)
         recorded = self._recorded.get(key)
         if recorded is None:

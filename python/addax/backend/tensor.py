@@ -15,10 +15,15 @@ Tensor = _core.Tensor
 Dim = _core.Dim
 
 _cast = _core.op("cast")
-_full = _core.op("full")
 _dimension = _core.op("dimension")
 
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+# The ends of the integer dtypes.
+RANGE = {
+    "uint8": (0, 255),
+    "int32": (_INT32_MIN, _INT32_MAX),
+    "int64": (-(2**63), 2**63 - 1),
+}
 _SCALARS_KEPT = 512
 _scalars: dict[tuple[Any, str], Any] = {}
 
@@ -74,17 +79,20 @@ def _dtype_of_number(x: bool | int | float) -> str:
 
 
 def scalar(value: bool | int | float, dtype: str) -> Any:
-    """A rank-0 tensor of a Python number; often used ones are kept."""
+    """A rank-0 tensor of a Python number; often used ones are kept.
+
+    Raises:
+        OverflowError: If an integer is beyond the dtype.
+    """
     # 0.0 and -0.0 are equal as keys but not as values.
     key = (value, dtype) if value else (str(value), dtype)
     kept = _scalars.get(key)
     if kept is not None:
         return kept
-    tensor = _full(shape=(), value=_number(value, dtype), dtype=dtype)
-    if not tensor.symbolic:
-        if len(_scalars) >= _SCALARS_KEPT:
-            _scalars.clear()
-        _scalars[key] = tensor
+    tensor = _core.scalar(_number(value, dtype), dtype)
+    if len(_scalars) >= _SCALARS_KEPT:
+        _scalars.clear()
+    _scalars[key] = tensor
     return tensor
 
 
@@ -94,8 +102,9 @@ def _number(value: bool | int | float, dtype: str) -> float | int | bool:
     if dtype == "bool":
         return bool(value)
     number = int(value)
-    if dtype == "int32" and not _INT32_MIN <= number <= _INT32_MAX:
-        raise OverflowError(f"Python integer {value} is out of bounds for int32")
+    low, high = RANGE[dtype]
+    if not low <= number <= high:
+        raise OverflowError(f"Python integer {value} is out of bounds for {dtype}")
     return number
 
 

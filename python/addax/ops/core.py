@@ -9,7 +9,7 @@ from typing import Any
 from addax import _core, tree
 from addax.backend.dtypes import FLOAT_TYPES, INT_TYPES, WIDER, standardize_dtype
 from addax.backend.keras_tensor import KerasTensor
-from addax.backend.tensor import Dim, Tensor, scalar
+from addax.backend.tensor import RANGE, Dim, Tensor, scalar
 from addax.backend.tensor import cast as _cast
 from addax.backend.tensor import convert_to_numpy as _convert_to_numpy
 from addax.backend.tensor import convert_to_tensor as _convert_to_tensor
@@ -86,10 +86,6 @@ def cast(x: Any, dtype: Any) -> Any:
     return _cast(x, dtype)
 
 
-# The ends of the integer dtypes.
-_RANGE = {"uint8": (0, 255), "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
-
-
 @op
 def saturate_cast(x: Any, dtype: Any) -> Any:
     """The values in another dtype, those beyond its range at its ends."""
@@ -105,9 +101,9 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
         if x.dtype not in FLOAT_TYPES or LARGEST[x.dtype] <= high:
             return _cast(x, target)
     else:
-        low, high = _RANGE[target]
+        low, high = RANGE[target]
         if x.dtype in INT_TYPES:
-            own_low, own_high = _RANGE[x.dtype]
+            own_low, own_high = RANGE[x.dtype]
             low, high = max(low, own_low), min(high, own_high)
         else:
             # The largest float that is not above 2³¹-1 (2⁶³-1): one unit in its last place below
@@ -270,7 +266,9 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
 
     Has a gradient where the bounds are numbers or dimensions.
     """
-    bounds = [b if isinstance(b, (int, Dim)) else _convert_to_tensor(b) for b in (lower, upper)]
+    bounds: list[Any] = [
+        b if isinstance(b, (int, Dim)) else _convert_to_tensor(b) for b in (lower, upper)
+    ]
     bounds = [int(b) if isinstance(b, Tensor) and not b.symbolic else b for b in bounds]
     values = _flat(init_val)
 
@@ -280,7 +278,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
         return [_cast_like(leaf, v) for leaf, v in zip(tree.flatten(result), flat)]
 
     if not _core.is_recording() and all(isinstance(b, int) for b in bounds):
-        for i in range(int(bounds[0]), int(bounds[1])):
+        for i in range(*bounds):
             values = step(scalar(i, "int32"), values)
     elif all(isinstance(b, (int, Dim)) for b in bounds):
         first, last = bounds

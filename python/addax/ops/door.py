@@ -134,14 +134,28 @@ def normalize_axes(axis: Any, rank: int) -> list[int]:
 
 
 def as_dims(shape: Any) -> list:
-    """A shape given by a caller: ints, Dims, rank-0 integer tensors or arrays; also one tensor
-    or array of all sizes."""
+    """A shape given by a caller: ints, Dims, rank-0 integer tensors or arrays; also one tensor or
+    array of all sizes.
+
+    Raises:
+        TypeError: If a size is none of them.
+    """
     if isinstance(shape, (int, Dim)):
         return [shape]
     if isinstance(shape, Tensor):
         shape = shape.numpy().tolist()
         return shape if isinstance(shape, list) else [shape]
-    return [size if isinstance(size, (int, Dim)) else size.__index__() for size in shape]
+    return [size if isinstance(size, (int, Dim)) else _size(size, shape) for size in shape]
+
+
+def _size(size: Any, shape: Any) -> int:
+    index = getattr(size, "__index__", None)
+    if index is None:
+        raise TypeError(
+            f"Sizes are whole numbers or dimensions. Received: {size!r} in the shape {shape!r}. "
+            "For a size that is not known use `ops.shape(x)[axis]` or, once, -1 in `reshape`."
+        )
+    return index()
 
 
 def known_size(size: Any) -> int | None:

@@ -25,7 +25,9 @@ _concatenate, _slice = core("concatenate"), core("slice")
 
 @op
 def reshape(x: Any, newshape: Any) -> Any:
-    """The values in another shape; one size may be -1, what remains."""
+    """The values in another shape; one size may be -1, what remains (`None` is taken as -1)."""
+    if isinstance(newshape, (list, tuple)) and None in newshape and -1 not in newshape:
+        newshape = [-1 if size is None else size for size in newshape]
     return _reshape(convert_to_tensor(x), shape=as_dims(newshape))
 
 

@@ -191,3 +191,10 @@ def test_output_specs_leave_variables_alone() -> None:
     spec = compute_output_spec(lambda x: v.assign_add(ops.sum(x)), KerasTensor((None, 2)))
     assert spec.shape == ()
     assert float(v.value) == 1
+
+
+def test_a_recorded_function_inside_another_is_written_out() -> None:
+    inner = CompiledFunction(lambda x: x * 2)
+    outer = CompiledFunction(lambda x: inner(x) + 1)
+    assert outer(ones(2)).numpy().tolist() == [3, 3]
+    assert compute_output_spec(inner, KerasTensor((None, 2))).shape == (None, 2)

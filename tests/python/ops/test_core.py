@@ -224,6 +224,9 @@ def test_conversion_keeps_numpy_dtypes_and_gives_python_numbers_floatx() -> None
     assert ops.convert_to_tensor([1, 2]).dtype == "int32"
     assert ops.convert_to_tensor([True]).dtype == "bool"
     assert ops.convert_to_tensor(2**40).dtype == "int64"
+    assert int(ops.convert_to_tensor(2**60 + 1)) == 2**60 + 1
+    with pytest.raises(OverflowError):
+        ops.ones(2, "uint8") + 256
     assert ops.convert_to_tensor([[1, 2], [3, 4]], "float32").dtype == "float32"
     assert ops.convert_to_tensor(np.zeros(2), dtype="int32").dtype == "int32"
     assert ops.convert_to_tensor([]).shape == (0,)
@@ -343,3 +346,15 @@ def test_ndim_and_size() -> None:
     assert ops.size(X) == 24
     assert ops.size(KerasTensor((None, 2))).shape == ()
     assert int(CompiledFunction(lambda x: ops.size(x))(X)) == 24
+
+
+def test_shapes_are_sizes_and_dimensions() -> None:
+    k = KerasTensor((None, 6))
+    assert ops.reshape(k, (ops.shape(k)[0], 2, 3)).shape == (None, 2, 3)
+    assert ops.zeros(np.array([2, 3])).shape == (2, 3)
+    assert ops.zeros(ops.convert_to_tensor([2, 3])).shape == (2, 3)
+    assert ops.zeros((np.int64(2), ops.convert_to_tensor(3))).shape == (2, 3)
+    assert ops.zeros(4).shape == (4,)
+    for shape in ((None, 2), ("a", 2), (2.5,)):
+        with pytest.raises(TypeError, match="Sizes are whole numbers"):
+            ops.zeros(shape)
