@@ -10,7 +10,7 @@ from addax.backend import names
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from notebook import Notebook
+from guide_cells import Notebook
 
 
 @pytest.fixture

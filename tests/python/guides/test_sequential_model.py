@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from addax import layers
 from addax import ops as tf
-from notebook import summary_facts
+from guide_cells import summary_facts
 
 
 def copied(weights):
@@ -16,33 +16,6 @@ def copied(weights):
 
 def which_changed(before, after):
     return [not np.array_equal(a, b) for a, b in zip(before, after)]
-
-
-@pytest.fixture
-def pretrained(tmp_path, monkeypatch):
-    """A model's weights, and those of Xception in Keras's cache folder: the files that the guide
-    takes for granted.
-    """
-    h5py = pytest.importorskip("h5py")
-    base = keras.applications.Xception(weights=None, include_top=False, pooling="avg")
-    (tmp_path / "models").mkdir()
-    name = "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    with h5py.File(tmp_path / "models" / name, "w") as file:
-        write_as_keras_2(file, base)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    keras.backend.clear_session()
-    return base
-
-
-def write_as_keras_2(file, model):
-    """The layout of the files that `keras.applications` downloads."""
-    file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
-    for layer in model.layers:
-        group = file.create_group(layer.name)
-        names = [f"{layer.name}/{w.name}:0" for w in layer.weights]
-        group.attrs["weight_names"] = [name.encode() for name in names]
-        for name, weight in zip(names, layer.weights):
-            group[name] = weight.numpy()
 
 
 FILLINGS = {
@@ -75,7 +48,9 @@ def data(notebook, tmp_path, monkeypatch):
     return dense
 
 
-def test_the_guide_runs_from_top_to_bottom_and_prints_what_it_shows(notebook, pretrained, data):
+def test_the_guide_runs_from_top_to_bottom_and_prints_what_it_shows(
+    notebook, pretrained_xception, data
+):
     for name, cell in notebook.cells.items():
         if name == "configure":
             continue
@@ -237,12 +212,12 @@ def test_only_the_last_layer_of_a_frozen_model_is_trained(notebook, data):
     assert notebook.model.trainable_weights == notebook.model.layers[-1].weights
 
 
-def test_only_the_classifier_on_a_frozen_base_is_trained(notebook, pretrained, data):
+def test_only_the_classifier_on_a_frozen_base_is_trained(notebook, pretrained_xception, data):
     notebook.run("pretrained base", **FILLINGS["pretrained base"])
     model, base = notebook.model, notebook.base_model
-    assert not any(which_changed(pretrained.get_weights(), base.get_weights()))
+    assert not any(which_changed(pretrained_xception.weights, base.get_weights()))
     assert [w.shape for w in model.trainable_weights] == [(2048, 1000), (1000,)]
     before = copied(model.layers[1].get_weights())
     model.fit(notebook.images, notebook.classes, verbose=0)
     assert all(which_changed(before, model.layers[1].get_weights()))
-    assert not any(which_changed(pretrained.get_weights(), base.get_weights()))
+    assert not any(which_changed(pretrained_xception.weights, base.get_weights()))
