@@ -3,6 +3,7 @@ set(ADDAX_KERNEL_FAMILIES
   microkernel
   matmul
   conv
+  conv_kernel_gradient
   depthwise
   elementwise
   random

@@ -1,8 +1,9 @@
-// What direct and depthwise convolutions share: taps, and which of them meet an input pixel.
+// What the convolutions share: taps, which of them meet an input pixel, and copies of rows of an image.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/conv.h"
 #include "kernels/simd.h"
@@ -79,5 +80,50 @@ void for_each_phase(const ConvShape& s, const Body& body) {
 inline std::int64_t volume(const std::int64_t (&size)[kSpatial]) { return size[0] * size[1] * size[2]; }
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 inline std::int64_t whole_lines(std::int64_t bytes) { return ceil_div(bytes, 64) * 64; }
+
+// Moves trailing dimensions of size 1 to the front: the innermost is the one that has blocks.
+inline ConvShape canonical(ConvShape s) {
+  for (int round = 0; round + 1 < kSpatial; ++round) {
+    if (s.in[2] != 1 || s.out[2] != 1 || s.kernel[2] != 1 || s.pad_low[2] != 0) break;
+    for (auto* field : {&s.in, &s.out, &s.kernel, &s.stride, &s.dilation, &s.pad_low}) {
+      std::int64_t(&f)[kSpatial] = *field;
+      std::rotate(f, f + 2, f + 3);
+    }
+  }
+  return s;
+}
+
+// Copies columns [first_column, first_column + columns) of a row of pixels, zeros outside the image, `channels` of each
+// pixel, to pixels `pitch` apart.
+template <class T>
+void copy_row(const T* row, std::int64_t pixel, std::int64_t in_columns, T* to, std::int64_t pitch,
+              std::int64_t first_column, std::int64_t columns, std::int64_t channels) {
+  const std::int64_t begin = std::clamp<std::int64_t>(-first_column, 0, columns);
+  const std::int64_t end = std::clamp<std::int64_t>(in_columns - first_column, begin, columns);
+  const auto bytes = [&](std::int64_t n) { return static_cast<std::size_t>(n) * sizeof(T); };
+  std::memset(to, 0, bytes(begin * pitch));
+  if (pixel == pitch) {
+    if (end > begin) {
+      std::memcpy(to + begin * pitch, row + (first_column + begin) * pixel, bytes((end - begin) * pixel));
+    }
+  } else {
+    for (std::int64_t c = begin; c < end; ++c) {
+      std::memcpy(to + c * pitch, row + (first_column + c) * pixel, bytes(channels));
+    }
+  }
+  std::memset(to + end * pitch, 0, bytes((columns - end) * pitch));
+}
+
+// Where the pixels of a piece of an image lie: the image itself, or the copy of some of its rows.
+template <class T>
+struct Source {
+  const T* base;
+  std::int64_t pixel;      // elements between pixels
+  std::int64_t row;        // between rows
+  std::int64_t plane;      // between planes
+  std::int64_t first_row;  // in the image, of row 0 here
+  std::int64_t first_column;
+  const T* end = nullptr;  // of the memory that holds the pixels
+};
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
