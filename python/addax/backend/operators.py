@@ -155,6 +155,12 @@ def _printable(tensor: Any) -> Any:
     return tensor.numpy()
 
 
+def _reduce(self: Any) -> tuple:
+    from addax.backend.tensor import convert_to_tensor
+
+    return convert_to_tensor, (_printable(self), self.dtype)
+
+
 def _reshape(self: Any, *newshape: Any) -> Any:
     from addax import ops
 
@@ -193,6 +199,7 @@ def _operators_of(kind: Any) -> dict[str, Any]:
         methods |= {
             "__iter__": _iterate,
             "__repr__": _representation,
+            "__reduce__": _reduce,
             "__array_priority__": 100,
             "__module__": "addax",
             "T": property(_unary("transpose")),

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from addax.backend.tensor import cast, convert_to_tensor, promote_tensors, scalar
-from addax.ops.door import core, op
+from addax.ops.door import core, float_tensor, op
 
 # Far below any score, and so far from the end of the range that a bias can still be added.
 _MASKED = {"float16": -4.5e4, "bfloat16": -2.3e38, "float32": -2.3e38, "float64": -1.2e308}
@@ -46,7 +46,7 @@ def dot_product_attention(
     from addax.ops.elementwise import tanh, where
     from addax.ops.shaping import repeat, transpose
 
-    query, key, value = promote_tensors(query, key, value)
+    query, key, value = (float_tensor(x) for x in promote_tensors(query, key, value))
     for name, x in (("query", query), ("key", key), ("value", value)):
         if x.ndim != 4:
             raise ValueError(

@@ -110,8 +110,9 @@ def resize(
     elif pad_to_aspect_ratio:
         x = _pad_to_ratio(x, height, width, fill_value)
     if method == "nearest":
-        y = core("resize")(x, size=[height, width], method="nearest")
-        return undo(y)
+        # float64 holds every int32; the core resizes floats.
+        x = x if dtype in ("float32", "float64") else cast(x, "float64")
+        return undo(cast(core("resize")(x, size=[height, width], method="nearest"), dtype))
     x = float_tensor(x)
     sizes = x.dims[1:3]
     shrinks = any(isinstance(d, Dim) or n < d for d, n in zip(sizes, (height, width)))

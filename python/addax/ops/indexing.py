@@ -20,6 +20,7 @@ from addax.ops.door import (
     core,
     known_size,
     normalize_axis,
+    number_tensor,
     op,
     product,
     require_concrete,
@@ -368,7 +369,9 @@ def scatter(indices: Any, values: Any, shape: Any) -> Any:
         shape: Shape of the result.
     """
     indices = _integers(indices, "scatter")
-    return core("scatter_nd")(indices, convert_to_tensor(values), shape=as_dims(shape))
+    values = convert_to_tensor(values)
+    result = core("scatter_nd")(indices, number_tensor(values), shape=as_dims(shape))
+    return cast(result, values.dtype)
 
 
 @op
@@ -394,7 +397,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
         )
     number = "int32" if x.dtype == "bool" else x.dtype
     if reduction == "add":
-        return x + core("scatter_nd")(indices, updates, shape=list(x.dims))
+        return x + scatter(indices, updates, x.dims)
     place, sizes, block = _flat_places(x, indices)
     count = place.dims[0]
     updates = reshape(updates, [count, *block])

@@ -530,6 +530,8 @@ def _at_fraction(ordered: Any, q: Any, count: Any, method: str) -> Any:
     q = cast(convert_to_tensor(q), "float64")
     if q.ndim > 1:
         raise ValueError(f"`q` must be a number or a vector. Received: q.shape={q.shape}")
+    if not q.symbolic and bool(any((q < 0.0) | (q > 1.0))):
+        raise ValueError(f"Quantiles must be in the range [0, 1]. Received: q={q.numpy().tolist()}")
     fractions = reshape(q, [q.dims[0] if q.ndim else 1])
     rows = list(ordered.dims[:-1])
     if count.ndim:

@@ -8,7 +8,7 @@ from typing import Any
 
 from addax.backend.dtypes import FLOAT_TYPES
 from addax.backend.tensor import cast, convert_to_tensor, scalar
-from addax.ops.door import core, op
+from addax.ops.door import core, number_tensor, op
 
 # What a group without rows gives.
 _SMALLEST = {"int32": -(2**31), "int64": -(2**63), "uint8": 0}
@@ -27,7 +27,7 @@ def _count(ids: Any, num_segments: Any) -> Any:
 
 
 def _checked(data: Any, segment_ids: Any, num_segments: Any) -> tuple[Any, Any, Any]:
-    data, ids = convert_to_tensor(data), convert_to_tensor(segment_ids)
+    data, ids = number_tensor(data), convert_to_tensor(segment_ids)
     if ids.ndim != 1:
         raise ValueError(
             f"Argument `segment_ids` should be an 1-D vector, got shape: {ids.shape}. "

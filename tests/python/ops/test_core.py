@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -265,6 +267,14 @@ def test_tensors_are_arrays_for_numpy() -> None:
     assert bool(ops.convert_to_tensor(True))
     assert [10, 20, 30][ops.convert_to_tensor(1)] == 20
     assert memoryview(x).shape == (2, 3, 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "bfloat16"])
+def test_tensors_can_be_pickled_and_copied(dtype) -> None:
+    x = ops.cast([0, 1, 2], dtype)
+    for y in (pickle.loads(pickle.dumps(x)), copy.deepcopy(x)):
+        assert y.dtype == dtype
+        assert bool(ops.all(ops.cast(y, "float32") == ops.cast(x, "float32")))
 
 
 def test_dtype_and_is_tensor() -> None:

@@ -67,6 +67,14 @@ def test_resize_of_bytes_rounds() -> None:
     assert got.numpy()[0, 0, :, 0].tolist() == [0, 64, 191, 255]
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float64"])
+def test_nearest_resize_keeps_the_dtype(dtype) -> None:
+    x = np.arange(4).reshape(1, 2, 2, 1).astype(dtype)
+    got = ops.image.resize(x, (4, 4), interpolation="nearest")
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got.numpy(), x.repeat(2, 1).repeat(2, 2))
+
+
 def test_resize_takes_one_image_channels_first_and_unknown_batches() -> None:
     one = ops.image.resize(IMAGES[0], (3, 4)).numpy()
     batch = ops.image.resize(IMAGES, (3, 4)).numpy()
