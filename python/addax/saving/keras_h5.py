@@ -1,0 +1,258 @@
+"""`.weights.h5`: weights in the layout of Keras 3, by class names and order, not by names."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from addax.backend.names import to_snake_case
+from addax.saving import hdf5
+
+_DEEPEST = 64
+
+
+def save_weights_h5(model, path: str) -> None:
+    """Writes weights and the optimizer's state to a file.
+
+    Raises:
+        ImportError: If h5py is missing.
+        OSError: If the file cannot be written; the old one stays as it was.
+    """
+    hdf5.write_file(path, lambda file: write_model_state(model, file))
+
+
+def load_weights_h5(model, path: str, skip_mismatch: bool = False) -> None:
+    """Takes weights, and the optimizer's state if the model is compiled, from a file.
+
+    Raises:
+        ValueError: If the file is damaged or does not fit the model.
+    """
+    with hdf5.opened(path, os.path.basename(path)) as h5:
+        read_model_state(model, h5, skip_mismatch)
+
+
+def write_model_state(model, file: Any, include_optimizer: bool = True) -> None:
+    """Writes the state of a model into a file object."""
+
+    def fill(h5) -> None:
+        for inner_path, saveable in _saveables(model):
+            if not include_optimizer and inner_path == "optimizer":
+                continue
+            group = h5.require_group(inner_path) if inner_path else h5
+            variables = group.create_group("vars")
+            variables.attrs["name"] = saveable.name
+            saveable.save_own_variables(_Writing(variables))
+
+    hdf5.write_h5(file, fill)
+
+
+def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weights") -> None:
+    """Takes the state of a model from an open file."""
+    errors: dict[Any, Exception] = {}
+    count = 0
+    root = hdf5.child(h5, "_layer_checkpoint_dependencies")
+    for inner_path, saveable in _saveables(model):
+        if root is not None and inner_path.startswith("layers/"):  # Keras 2.13
+            inner_path = "_layer_checkpoint_dependencies" + inner_path[len("layers") :]
+        count += 1
+        group = hdf5.descend(h5, f"{inner_path}/vars")
+        if inner_path == "optimizer":
+            _read_optimizer(saveable, group)
+            continue
+        store = _Reading(group, inner_path)
+        if not store.keys() and not _own_variables(saveable):
+            continue
+        try:
+            store.check_shapes(saveable)
+            saveable.load_own_variables(store)
+        except (ValueError, KeyError) as error:
+            errors[saveable] = error
+    if not errors:
+        return
+    saveable, error = next(iter(errors.items()))
+    text = (
+        f"A total of {len(errors)} objects could not be loaded. Example error message for object "
+        f"{saveable}:\n\n{error}\n\nList of objects that could not be loaded:\n{list(errors)}"
+    )
+    if not skip_mismatch:
+        raise ValueError(text)
+    warnings.warn(text, stacklevel=5)
+
+
+def _read_optimizer(optimizer, group) -> None:
+    if group is None or not optimizer.variables:
+        return
+    store = _Reading(group, "optimizer")
+    own = optimizer.variables
+    if len(store.keys()) == len(own) - 1 and len(own) >= 2:
+        store = _WithoutLearningRate(store, own[1])
+    if len(store.keys()) == len(own):
+        store.check_against([tuple(v.shape) for v in own])
+    optimizer.load_own_variables(store)
+
+
+def _own_variables(saveable) -> list:
+    return saveable._trainable_variables + saveable._non_trainable_variables
+
+
+class _Writing:
+    """What `save_own_variables` writes into: a group of datasets."""
+
+    def __init__(self, group):
+        self._group = group
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        import numpy as np
+
+        self._group.create_dataset(str(key), data=np.asarray(value))
+
+    def keys(self):
+        return self._group.keys()
+
+
+class _Reading:
+    """What `load_own_variables` reads from: the datasets of a group, behind guards."""
+
+    def __init__(self, group, inner_path: str):
+        self._group = group
+        self._inner_path = inner_path
+        self._keys = list(group.keys()) if group is not None else []
+
+    def keys(self) -> list[str]:
+        return self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def _dataset(self, key: str):
+        dataset = hdf5.child(self._group, str(key)) if self._group is not None else None
+        if dataset is None:
+            raise ValueError(f"'{self._inner_path}/vars/{key}' is missing in the file.")
+        return dataset
+
+    def __getitem__(self, key: str):
+        dataset = self._dataset(key)
+        what = f"'{self._inner_path}/vars/{key}'"
+        array = hdf5.read(dataset, what)
+        if hdf5.strings(dataset.attrs.get("dtype", "")) == ["bfloat16"]:
+            return _from_bfloat16(array)
+        return array
+
+    def check_shapes(self, saveable) -> None:
+        """Compares shapes with the variables' before anything is read."""
+        own = _own_variables(saveable)
+        plain = "load_own_variables" not in type(saveable).__dict__
+        if plain and len(own) == len(self._keys):
+            self.check_against([tuple(v.shape) for v in own])
+
+    def check_against(self, shapes: list[tuple]) -> None:
+        for i, shape in enumerate(shapes):
+            found = getattr(self._dataset(str(i)), "shape", None)
+            if found is None or tuple(found) != shape:
+                raise ValueError(
+                    f"'{self._inner_path}/vars/{i}' has shape {found} in the file; expected "
+                    f"{shape}."
+                )
+
+
+class _WithoutLearningRate:
+    """An optimizer's state of Keras 2, which has no learning rate at place 1."""
+
+    def __init__(self, store: _Reading, learning_rate):
+        self._store = store
+        self._learning_rate = learning_rate
+
+    def keys(self) -> list[str]:
+        return [str(i) for i in range(len(self._store) + 1)]
+
+    def __getitem__(self, key: str):
+        if key == "1":
+            return self._learning_rate.numpy()
+        return self._store[key if key == "0" else str(int(key) - 1)]
+
+    def check_against(self, shapes: list[tuple]) -> None:
+        self._store.check_against([shapes[0], *shapes[2:]])
+
+
+def _from_bfloat16(array):
+    import numpy as np
+
+    bits = array.view("uint16").astype("uint32") << 16
+    return bits.view(np.float32)
+
+
+# The tree of what has state
+
+
+def _saveables(model) -> Iterator[tuple[str, Any]]:
+    """(path, object) of the model and all in it, each once, in Keras's order."""
+    yield from _walk(model, "", set(), 0)
+
+
+def _walk(saveable, path: str, seen: set[int], depth: int) -> Iterator[tuple[str, Any]]:
+    if id(saveable) in seen:
+        return
+    if depth > _DEEPEST:
+        raise ValueError(f"'{path[:200]}' is nested too deeply to be saved as HDF5.")
+    seen.add(id(saveable))
+    yield path, saveable
+    for name, value in _children(saveable, depth == 0):
+        inner = f"{path}/{name}" if path else name
+        if _is_saveable(value):
+            yield from _walk(value, inner, seen, depth + 1)
+        elif isinstance(value, (list, tuple, set, dict)):
+            yield from _walk_container(value, inner, seen, depth + 1)
+
+
+def _walk_container(items: Any, path: str, seen: set[int], depth: int):
+    counts: dict[str, int] = {}
+    for item in items.values() if isinstance(items, dict) else items:
+        if not _is_saveable(item):
+            continue
+        base = to_snake_case(type(item).__name__)
+        number = counts.get(base, 0)
+        counts[base] = number + 1
+        name = f"{base}_{number}" if number else base
+        yield from _walk(item, f"{path}/{name}", seen, depth + 1)
+
+
+def _children(saveable, is_root: bool) -> Iterator[tuple[str, Any]]:
+    from addax.layers.layer import Layer
+    from addax.models.functional import Functional
+    from addax.models.model import Model
+    from addax.models.sequential import Sequential
+
+    if isinstance(saveable, (Functional, Sequential)):
+        yield "layers", saveable.layers
+    if not isinstance(saveable, Layer):
+        return
+    base = next(b for b in (Sequential, Functional, Model, Layer) if isinstance(saveable, b))
+    known = set(dir(base)) | saveable._untracked | _PRIVATE
+    names = [n for n in dir(saveable) if not n.startswith("__") and n not in known]
+    if is_root and isinstance(saveable, Model):
+        names.append("optimizer")
+    # Private attributes come last: what has a public name too is found under that.
+    for name in sorted(names, key=lambda n: (n.startswith("_"), n)):
+        try:
+            value = getattr(saveable, name)
+        except (AttributeError, ValueError, RuntimeError):
+            continue  # a property that has no value yet
+        yield name, value
+
+
+_PRIVATE = {"_sequence", "_graph", "_init_arguments"}
+
+
+def _is_saveable(x: Any) -> bool:
+    from addax.layers.layer import Layer
+    from addax.optimizers.optimizer import Optimizer
+
+    return isinstance(x, (Layer, Optimizer))
