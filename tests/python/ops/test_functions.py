@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from addax import ops, tree
 from addax.backend import CompiledFunction, KerasTensor
-from cases import CASES, ELSEWHERE, Case
+from function_table import CASES, ELSEWHERE, Case
 
 
 def arrays_of(case: Case) -> list[np.ndarray]:
