@@ -22,10 +22,15 @@ import matplotlib.pyplot as plt  # noqa: E402  (after the backend is chosen)
 
 
 def load() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Images `(n, 8, 8, 1)` in [0, 1] and labels `(n,)`: 1,500 to train on, the rest to test."""
+    """Images `(n, 8, 8, 1)` in [0, 1] and labels `(n,)`: 1,500 to train on, the rest to test.
+
+    Shuffled first: the digits stand in the order of their writers.
+    """
     digits = load_digits()
-    images = (digits.images / 16.0).astype("float32")[..., None]
-    return (images[:1500], digits.target[:1500]), (images[1500:], digits.target[1500:])
+    order = np.random.default_rng(0).permutation(len(digits.target))
+    images = (digits.images[order] / 16.0).astype("float32")[..., None]
+    labels = digits.target[order]
+    return (images[:1500], labels[:1500]), (images[1500:], labels[1500:])
 
 
 def build() -> keras.Sequential:
