@@ -12,10 +12,22 @@ from addax.losses.wrapper import NamedLoss
 
 
 def matched(y_true, y_pred):
-    """Converts both to tensors of the predictions' dtype and of equal rank."""
+    """Converts both to tensors of the predictions' dtype and of equal rank.
+
+    Raises:
+        ValueError: If there is one target per sample but several predictions. Broadcasting would
+            pair the samples with the predictions as soon as there are equally many.
+    """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.convert_to_tensor(y_true, dtype=y_pred.dtype)
-    return squeeze_or_expand_to_same_rank(y_true, y_pred)
+    y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if len(true) == 1 and len(pred) > 1 and true[0] == pred[0] != pred[-1]:
+        raise ValueError(
+            f"Targets and predictions must have the same shape. Received: y_true.shape={true}, "
+            f"y_pred.shape={pred}"
+        )
+    return y_true, y_pred
 
 
 def mean_squared_error(y_true, y_pred):

@@ -184,7 +184,7 @@ class CompileLoss:
                     f"Output '{outputs.names[i]}' has a loss but the data have no targets for it. "
                     "Pass `y`, or data that yield `(x, y)`."
                 )
-            value = loss(targets[i], predictions[i], weights[i])
+            value = compare(loss, outputs.names[i], targets[i], predictions[i], weights[i])
             if self._means[i] is not None:
                 self._means[i].update_state(value, sample_weight=batch_size_of(predictions[i]))
             if self._weights[i] is not None:
@@ -200,6 +200,17 @@ class CompileLoss:
             "loss_weights": self._user_loss_weights,
             "reduction": self.reduction,
         }
+
+
+def compare(loss: Loss, output: str, target: Any, prediction: Any, weight: Any) -> Any:
+    """The loss's value; when shapes do not fit, the error tells the loss, the output and both."""
+    try:
+        return loss(target, prediction, weight)
+    except ValueError as error:
+        raise ValueError(
+            f"Loss '{loss.name}' of output '{output}' cannot compare targets of shape "
+            f"{tuple(target.shape)} with predictions of shape {tuple(prediction.shape)}: {error}"
+        ) from error
 
 
 def check_losses(loss: Any) -> None:
