@@ -58,19 +58,36 @@ struct Item {
 
 // ---- One row or one column: no block of C to keep, so the reading of the matrix is all there is.
 
+// The last columns, fewer than a vector: all of k in registers.
+template <class T>
+void combine_tail(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t lanes) {
+  constexpr int kSums = 8;
+  Vec<T> sum[kSums] = {};
+  std::int64_t p = 0;
+  for (; p + kSums <= k; p += kSums) {
+#pragma GCC unroll 8
+    for (int u = 0; u < kSums; ++u) sum[u] += x[p + u] * load_partial(m + (p + u) * stride, lanes);
+  }
+  for (; p < k; ++p) sum[0] += x[p] * load_partial(m + p * stride, lanes);
+  for (int half = kSums / 2; half > 0; half /= 2) {
+    for (int u = 0; u < half; ++u) sum[u] += sum[u + half];
+  }
+  store_partial(y, sum[0], lanes);
+}
+
 // y = Σ_k x[k] · M[k][·] over n columns, row k of M at m + k · stride.
 template <class T>
 void combine_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t n) {
   constexpr int W = kLanes<T>;
   constexpr int kRows = 8;  // streams a prefetcher follows, and an 8th of the traffic to y
-  for (std::int64_t j = 0; j < n; ++j) y[j] = T{0};
+  const std::int64_t whole = n / W * W;
+  for (std::int64_t j = 0; j < whole; ++j) y[j] = T{0};
   std::int64_t p = 0;
   for (; p + kRows <= k; p += kRows) {
     const T* row = m + p * stride;
     Vec<T> factor[kRows];
     for (int u = 0; u < kRows; ++u) factor[u] = splat(x[p + u]);
-    std::int64_t j = 0;
-    for (; j + W <= n; j += W) {
+    for (std::int64_t j = 0; j < whole; j += W) {
       Vec<T> even = load(y + j), odd{};
 #pragma GCC unroll 8
       for (int u = 0; u < kRows; u += 2) {
@@ -79,18 +96,12 @@ void combine_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T
       }
       store(y + j, even + odd);
     }
-    for (; j < n; ++j) {
-      T even = y[j], odd = T{0};
-      for (int u = 0; u < kRows; u += 2) {
-        even += x[p + u] * row[u * stride + j];
-        odd += x[p + u + 1] * row[(u + 1) * stride + j];
-      }
-      y[j] = even + odd;
-    }
   }
   for (; p < k; ++p) {
-    for (std::int64_t j = 0; j < n; ++j) y[j] += x[p] * m[p * stride + j];
+    const Vec<T> factor = splat(x[p]);
+    for (std::int64_t j = 0; j < whole; j += W) store(y + j, load(y + j) + factor * load(m + p * stride + j));
   }
+  if (whole < n) combine_tail(x, m + whole, stride, k, y + whole, n - whole);
 }
 
 template <class T, int kRows>
@@ -279,16 +290,23 @@ bool by_vectors(const Matmul<T>& job) {
   return job.m == 1 || (job.n == 1 && !job.transpose_a) || (job.transpose_b && job.m < 8 && !job.transpose_a);
 }
 
-// Rows of C (columns if n is 1) per task of a product by vectors.
-constexpr std::int64_t kVectorTask = std::int64_t{1} << 15;
+// Multiplications of a task of a product by vectors: some 5 µs of reading the matrix.
+constexpr std::int64_t kVectorTask = 96 << 10;
+
+// How many results each task computes, of `count` that cost `work` together: a multiple of `step`, and an even number
+// of tasks.
+std::int64_t vector_grain(std::int64_t count, std::int64_t work, std::int64_t step) {
+  const std::int64_t pieces = work < 2 * kVectorTask ? 1 : work / kVectorTask / 2 * 2;
+  return ceil_div(ceil_div(count, pieces), step) * step;
+}
 
 template <class T>
 void run_vectors(const Matmul<T>& job) {
   const std::int64_t batch = batch_count(job);
   if (job.n == 1 && job.m > 1) {
-    const std::int64_t grain = std::max<std::int64_t>(4, kVectorTask / std::max<std::int64_t>(1, job.k) / 4 * 4);
-    const std::int64_t pieces = ceil_div(job.m, grain);
-    parallel_for(batch * pieces, std::max<std::int64_t>(1, grain / job.m), [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t grain = vector_grain(job.m, job.m * job.k, 4), pieces = ceil_div(job.m, grain);
+    const std::int64_t several = std::max<std::int64_t>(1, kVectorTask / std::max<std::int64_t>(1, grain * job.k));
+    parallel_for(batch * pieces, several, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t t = first; t < last; ++t) {
         const Item<T> item(job, t / pieces);
         const std::int64_t row = t % pieces * grain, rows = std::min(grain, job.m - row);
@@ -299,10 +317,10 @@ void run_vectors(const Matmul<T>& job) {
     });
     return;
   }
-  const std::int64_t grain =
-      std::max<std::int64_t>(64, kVectorTask / std::max<std::int64_t>(1, job.k * job.m) / 64 * 64);
-  const std::int64_t pieces = ceil_div(job.n, grain);
-  parallel_for(batch * pieces, std::max<std::int64_t>(1, grain / job.n), [&](std::int64_t first, std::int64_t last) {
+  const std::int64_t work = job.m * job.n * job.k;
+  const std::int64_t grain = vector_grain(job.n, work, 64), pieces = ceil_div(job.n, grain);
+  const std::int64_t several = std::max<std::int64_t>(1, kVectorTask / std::max<std::int64_t>(1, work / pieces));
+  parallel_for(batch * pieces, several, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t t = first; t < last; ++t) {
       const Item<T> item(job, t / pieces);
       const std::int64_t column = t % pieces * grain, columns = std::min(grain, job.n - column);
