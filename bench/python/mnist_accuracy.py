@@ -1,0 +1,94 @@
+"""Accuracy of the MNIST convnet after five epochs (three seeds), and the time of its epochs beside
+Keras's.
+
+    python bench/python/mnist_accuracy.py --data mnist.npz --peer-python peers/bin/python
+"""
+
+from __future__ import annotations
+
+import argparse
+from statistics import mean, median
+from typing import Any
+
+from libraries import addax_python, installed_peers, run_interleaved
+from report import print_table, ratio
+
+
+def measure(
+    data: str | None, peers: dict[str, str], seeds: int = 3, epochs: int = 5, peer_epochs: int = 0
+) -> dict[str, Any]:
+    """The first seed runs beside the peers, epoch by epoch; the others alone.
+
+    Args:
+        data: Path of `mnist.npz`, the Keras cache if `None`.
+        peers: Name → interpreter.
+        peer_epochs: Epochs that the peers run beside Addax, all if 0. Losses and accuracies
+            are only given for those that ran all.
+    """
+    addax = addax_python()
+    found: dict[str, Any] = {}
+    for seed in range(1, seeds + 1):
+        beside = peers if seed == 1 and peer_epochs in (0, epochs) else {}
+        runs = run_interleaved({**addax, **beside}, "mnist", epochs, data=data, seed=seed)
+        for name, rounds in runs.items():
+            found.setdefault(name, {"epochs": [], "test_accuracy": [], "test_loss": []})
+            found[name]["epochs"] += rounds
+            found[name]["test_accuracy"].append(rounds[-1]["test_accuracy"])
+            found[name]["test_loss"].append(rounds[-1]["test_loss"])
+    if peers and peer_epochs not in (0, epochs):
+        runs = run_interleaved({**addax, **peers}, "mnist", peer_epochs, data=data, seed=1)
+        for name, rounds in runs.items():
+            found.setdefault(name, {"epochs": [], "test_accuracy": [], "test_loss": []})
+            found[name]["epochs"] += rounds
+    return found
+
+
+def rows(found: dict[str, Any]) -> list[list[str]]:
+    table = []
+    ours = {kind: _median(found["addax"], kind) for kind in ("wall", "cpu")}
+    for name, one in found.items():
+        seeds = len(one["test_accuracy"])
+        table.append(
+            [
+                name,
+                str(seeds) if seeds else "-",
+                f"{100 * mean(one['test_accuracy']):.2f} %" if seeds else "-",
+                f"{mean(one['test_loss']):.4f}" if seeds else "-",
+                f"{_median(one, 'wall'):.1f} s",
+                f"{_median(one, 'cpu'):.1f} s",
+                ratio(ours["wall"], _median(one, "wall")),
+                ratio(ours["cpu"], _median(one, "cpu")),
+            ]
+        )
+    return table
+
+
+def show(found: dict[str, Any]) -> None:
+    print_table(
+        "MNIST convnet, batch 128: test set after the last epoch, mean of the seeds; an epoch (median)",
+        ["library", "seeds", "accuracy", "loss", "wall", "cpu", "addax/it, wall", "cpu"],
+        rows(found),
+    )
+
+
+def _median(one: dict[str, Any], kind: str) -> float:
+    return median(epoch[kind] for epoch in one["epochs"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="path of mnist.npz; the Keras cache if not given")
+    parser.add_argument("--peer-python", help="interpreter with Keras; none runs if not given")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--peer-epochs", type=int, default=0, help="fewer epochs for the peers")
+    options = parser.parse_args()
+    peers = {}
+    if options.peer_python:
+        names, _ = installed_peers(options.peer_python)
+        peers = dict.fromkeys(names, options.peer_python)
+    show(measure(options.data, peers, options.seeds, options.epochs, options.peer_epochs))
+
+
+if __name__ == "__main__":
+    main()
