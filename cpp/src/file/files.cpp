@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 
 namespace addax::file {
 namespace {
+
+constexpr std::string_view kTemporary = ".tmp-";
 
 [[noreturn]] void io_error(std::string_view what, const std::string& path) {
   const int code = errno;
@@ -138,7 +141,7 @@ std::vector<std::uint8_t> Folder::read(const std::string& name, std::int64_t lim
 
 void Folder::write(const std::string& name, std::span<const std::uint8_t> bytes) const {
   const std::string path = path_ + "/" + name;
-  const std::string temporary = text(".", name, ".tmp-", ::getpid());
+  const std::string temporary = text(".", name, kTemporary, ::getpid());
   try {
     const Descriptor descriptor(
         ::openat(descriptor_, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
@@ -154,6 +157,15 @@ void Folder::write(const std::string& name, std::span<const std::uint8_t> bytes)
 }
 
 void Folder::remove(const std::string& name) const noexcept { ::unlinkat(descriptor_, name.c_str(), 0); }
+
+bool Folder::is_abandoned(const std::string& name) const {
+  const std::size_t at = name.rfind(kTemporary);
+  if (name.empty() || name[0] != '.' || at == std::string::npos) return false;
+  const std::string number = name.substr(at + kTemporary.size());
+  if (number.empty() || number.size() > 9 || number.find_first_not_of("0123456789") != std::string::npos) return false;
+  const pid_t process = static_cast<pid_t>(std::stol(number));
+  return ::kill(process, 0) != 0 && errno == ESRCH;
+}
 
 std::vector<std::string> Folder::list() const {
   std::vector<std::string> names;

@@ -22,6 +22,8 @@ class Folder {
   // Temporary file, fsync, rename over `name`, fsync of the folder.
   void write(const std::string& name, std::span<const std::uint8_t> bytes) const;
   void remove(const std::string& name) const noexcept;
+  // Whether `name` is a temporary file of `write` whose process is no more.
+  bool is_abandoned(const std::string& name) const;
   std::vector<std::string> list() const;
   const std::string& path() const { return path_; }
 

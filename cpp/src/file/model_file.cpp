@@ -98,7 +98,7 @@ void write_model(const std::string& path, const ModelFile& model) {
   folder.write(name, bytes);
   folder.write(kModelName, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   for (const std::string& old : folder.list())
-    if (old != name && is_weights_name(old)) folder.remove(old);
+    if ((old != name && is_weights_name(old)) || folder.is_abandoned(old)) folder.remove(old);
 }
 
 LoadedModel read_model(const std::string& path, bool with_programs) {

@@ -52,7 +52,8 @@ def write_file(path: str, write: Callable[[Any], None]) -> None:
     Raises:
         OSError: If it cannot be written; the old file stays as it was.
     """
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.tmp-{os.getpid()}")
+    folder = os.path.dirname(path) or "."
+    temporary = os.path.join(folder, f".{os.path.basename(path)}.tmp-{os.getpid()}")
     try:
         with open(temporary, "w+b") as file:
             try:
@@ -66,10 +67,21 @@ def write_file(path: str, write: Callable[[Any], None]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+        _sync_folder(folder)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), path) from error
+    finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
-        raise
+
+
+def _sync_folder(folder: str) -> None:
+    """Makes the rename itself survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_h5(file: Any, fill: Callable[[Any], None]) -> None:

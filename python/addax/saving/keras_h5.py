@@ -71,10 +71,10 @@ def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weight
             errors[saveable] = error
     if not errors:
         return
-    saveable, error = next(iter(errors.items()))
+    saveable, first = next(iter(errors.items()))
     text = (
         f"A total of {len(errors)} objects could not be loaded. Example error message for object "
-        f"{saveable}:\n\n{error}\n\nList of objects that could not be loaded:\n{list(errors)}"
+        f"{saveable}:\n\n{first}\n\nList of objects that could not be loaded:\n{list(errors)}"
     )
     if not skip_mismatch:
         raise ValueError(text)
@@ -84,7 +84,7 @@ def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weight
 def _read_optimizer(optimizer, group) -> None:
     if group is None or not optimizer.variables:
         return
-    store = _Reading(group, "optimizer")
+    store: _Reading | _WithoutLearningRate = _Reading(group, "optimizer")
     own = optimizer.variables
     if len(store.keys()) == len(own) - 1 and len(own) >= 2:
         store = _WithoutLearningRate(store, own[1])

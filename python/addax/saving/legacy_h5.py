@@ -161,7 +161,7 @@ def _json(text: Any, what: str) -> dict[str, Any]:
 def _compile(model, training: dict[str, Any], custom_objects) -> None:
     from addax.saving.registration import CustomObjectScope
 
-    config = {
+    config: dict[str, Any] = {
         k: training[k]
         for k in ("loss", "loss_weights", "metrics", "weighted_metrics")
         if k in training
@@ -193,7 +193,8 @@ def _read_optimizer(optimizer, group) -> None:
     if len(datasets) != len(variables):
         warnings.warn(
             f"Skipping variable loading for optimizer '{optimizer.name}', because it has "
-            f"{len(variables)} variables whereas the saved optimizer has {len(datasets)} variables.",
+            f"{len(variables)} variables whereas the saved optimizer has {len(datasets)} "
+            "variables.",
             stacklevel=4,
         )
         return

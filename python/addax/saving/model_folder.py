@@ -135,7 +135,7 @@ class _Writer:
             self.section["globalSeed"] = self._add_to_state("seed/global", shared.state._variable)
 
     def _add_optimizer(self, weight_names: dict[int, str]) -> None:
-        optimizer = self.optimizer
+        optimizer: Any = self.optimizer
         known = training_config.tfjs_optimizer(optimizer)
         titles = {ours: theirs for theirs, ours in known[2].items()} if known else {}
         count = min(int(optimizer.iterations), 2**31 - 1)

@@ -137,7 +137,7 @@ def _plain_loss(loss: Any) -> str | None:
     name = getattr(loss, "name", None) or getattr(loss, "__name__", None)
     if not isinstance(name, str) or not hasattr(loss, "get_config"):
         return _LOSSES.get(name) if isinstance(name, str) else None
-    default = getattr(type(loss)(), "get_config", dict)()
+    default: dict[str, Any] = getattr(type(loss)(), "get_config", dict)()
     same = {**loss.get_config(), "name": None} == {**default, "name": None}
     return _LOSSES.get(name) if same else None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from addax.backend.dtypes import is_float_dtype
+
 # What old Keras and TensorFlow.js call a variable, where Keras 3 has another word.
 _LEAVES = {
     "DepthwiseConv1D": {"kernel": "depthwise_kernel"},
@@ -132,5 +134,11 @@ def assign_checked(name: str, variable, value) -> None:
         raise ValueError(
             f"Weight '{name}' has shape {tuple(value.shape)} in the file, but the model's "
             f"'{variable.path}' has shape {tuple(variable.shape)}."
+        )
+    given = str(value.dtype)
+    if given != variable._dtype and not (is_float_dtype(given) and is_float_dtype(variable._dtype)):
+        raise ValueError(
+            f"Weight '{name}' is {given} in the file, but the model's '{variable.path}' is "
+            f"{variable._dtype}."
         )
     variable.assign(value)
