@@ -7,7 +7,7 @@ from typing import Any
 
 from addax.backend.config import standardize_data_format
 from addax.backend.tensor import Dim, cast, convert_to_tensor, from_array, scalar
-from addax.ops.door import core, float_tensor, is_float, op
+from addax.ops.door import as_dims, core, float_tensor, is_float, op
 from addax.ops.shaping import expand_dims, squeeze, stack, transpose
 from addax.ops.shaping import pad as _pad
 
@@ -85,8 +85,8 @@ def resize(
     """
     if len(size) != 2:
         raise ValueError(f"Expected `size` to be a tuple of 2 integers. Received: size={size}")
-    height, width = (int(s) for s in size)
-    if height <= 0 or width <= 0:
+    height, width = as_dims(size)
+    if any(isinstance(s, int) and s <= 0 for s in (height, width)):
         raise ValueError(f"`size` must have positive height and width. Received: size={size}")
     method = str(interpolation).lower()
     if method not in _METHODS:
@@ -115,10 +115,16 @@ def resize(
         return undo(cast(core("resize")(x, size=[height, width], method="nearest"), dtype))
     x = float_tensor(x)
     sizes = x.dims[1:3]
-    shrinks = any(isinstance(d, Dim) or n < d for d, n in zip(sizes, (height, width)))
+    known = not any(isinstance(s, Dim) for s in (*sizes, height, width))
+    shrinks = not known or any(n < d for d, n in zip(sizes, (height, width)))
     if method == "bilinear" and not (antialias and shrinks):
         y = core("resize")(x, size=[height, width], method="bilinear")
     else:
+        if not known:
+            raise ValueError(
+                f"Resizing with interpolation '{method}' needs known sizes. Received: "
+                f"images.shape={x.shape}, size={size}"
+            )
         y = _resize_by_weights(x, (height, width), method, antialias)
     if dtype not in ("float16", "bfloat16", "float32", "float64"):
         y = core("round")(y)

@@ -229,3 +229,15 @@ def test_every_function_takes_keras_tensors() -> None:
         8,
         3,
     )
+
+
+def test_resizing_to_a_multiple_of_an_unknown_size_is_recorded() -> None:
+    def twice(x):
+        rows, columns = ops.shape(x)[1:3]
+        return ops.image.resize(x, (rows * 2, columns * 2), interpolation="nearest")
+
+    assert ops.image.resize(KerasTensor((None, None, None, 3)), (4, 4)).shape == (None, 4, 4, 3)
+    run = CompiledFunction(twice, shapes=[(None, None, None, 3)])
+    for size in (5, 3):
+        got = run(IMAGES[:, :size]).numpy()
+        np.testing.assert_array_equal(got, IMAGES[:, :size].repeat(2, 1).repeat(2, 2))
