@@ -60,5 +60,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.def(
       "isa", [] { return std::string(name_of(active_isa())); },
       "The instruction set in use: baseline, avx2, avx512 or neon.");
-  m.def("stop_threads", &stop_threads);
+  m.def("stop_threads", &stop_threads, "Ends the pool's threads; what runs later is serial.");
+  py::module_::import("atexit").attr("register")(m.attr("stop_threads"));
 }
