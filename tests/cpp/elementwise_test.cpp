@@ -194,8 +194,8 @@ TEST_CASE("integer division, remainder, power and shifts follow NumPy and never 
   CHECK(binary_of<std::uint8_t>(Opcode::power, Element::uint8, 3, 6) == 729 % 256);
 }
 
-TEST_CASE("casts saturate, turn NaN into 0, and round to 16 bits once") {
-  CHECK(cast_of<std::int32_t>(Element::float32, Element::int32, kNaN) == 0);
+TEST_CASE("casts saturate, turn NaN into the smallest number, and round to 16 bits once") {
+  CHECK(cast_of<std::int32_t>(Element::float32, Element::int32, kNaN) == std::numeric_limits<std::int32_t>::min());
   CHECK(cast_of<std::int32_t>(Element::float32, Element::int32, 1e20f) == std::numeric_limits<std::int32_t>::max());
   CHECK(cast_of<std::int32_t>(Element::float32, Element::int32, -3.9f) == -3);
   CHECK(cast_of<std::int64_t>(Element::float64, Element::int64, 9.3e18) == std::numeric_limits<std::int64_t>::max());

@@ -121,8 +121,8 @@ struct ElementwiseKernels {
 // everything out, a negative power of an integer is truncated to 0 (but for ±1).
 const Rows& rows_of(Element element);  // float32: of the active instruction set; null entries for 16-bit floats
 
-// Conversions between any two types. Floats to integers: truncated, saturated, NaN becomes 0. To bool: not 0. Integers
-// wrap.
+// Conversions between any two types. Floats to integers: truncated, saturated; NaN becomes the smallest number, as with
+// NumPy on x86: taken as an index it is out of range, never the first row. To bool: not 0. Integers wrap.
 UnaryRow cast_row(Element from, Element to);
 
 namespace baseline {

@@ -276,7 +276,7 @@ Rows storage_rows() {
 
 template <class To>
 To saturate(double x) {
-  if (x != x) return 0;
+  if (x != x) return std::numeric_limits<To>::min();
   // The bounds as doubles: the upper one of int64 rounds up to 2^63, which is itself out of range.
   constexpr double low = static_cast<double>(std::numeric_limits<To>::min());
   constexpr double high = static_cast<double>(std::numeric_limits<To>::max());

@@ -75,7 +75,7 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False
         ids = ops.expand_dims(ops.cast(ids, y_pred.dtype), axis=1)
         matches = ops.any(ops.equal(ids, y_pred[:, :k]), axis=1)
     else:
-        matches = ops.in_top_k(ops.cast(ids, "int32"), y_pred, k=k)
+        matches = ops.in_top_k(ids, y_pred, k=k)
     matches = ops.cast(matches, floatx())
     return ops.reshape(matches, shape) if len(shape) > 1 else matches
 

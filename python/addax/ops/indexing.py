@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import operator
 from typing import Any
 
 from addax.backend.dtypes import FLOAT_TYPES
@@ -347,7 +348,7 @@ def _numbers(starts: Any) -> list | None:
             if start.symbolic:
                 return None
             start = int(start.item())
-        numbers.append(start if isinstance(start, (int, Dim)) else start.__index__())
+        numbers.append(start if isinstance(start, Dim) else operator.index(start))
     return numbers
 
 

@@ -503,11 +503,9 @@ def _pad_widths(pad_width: Any, rank: int) -> tuple[list, list]:
         pad_width = (
             pad_width.tolist() if hasattr(pad_width, "tolist") else pad_width.numpy().tolist()
         )
-    if isinstance(pad_width, (int, Dim)):
-        return [pad_width] * rank, [pad_width] * rank
-    pairs = list(pad_width)
+    pairs: list[Any] = [pad_width] if isinstance(pad_width, (int, Dim)) else list(pad_width)
     if len(pairs) == 2 and builtins.all(isinstance(p, (int, Dim)) for p in pairs):
-        return [pairs[0]] * rank, [pairs[1]] * rank
+        pairs = [tuple(pairs)]
     pairs = [(p, p) if isinstance(p, (int, Dim)) else tuple(p) for p in pairs]
     pairs = [p * 2 if len(p) == 1 else p for p in pairs]
     if len(pairs) == 1:
@@ -516,6 +514,10 @@ def _pad_widths(pad_width: Any, rank: int) -> tuple[list, list]:
         raise ValueError(
             f"`pad_width` must have the same length as `x.shape`. Received: "
             f"pad_width={pad_width} (of length {len(pairs)}), rank {rank}"
+        )
+    if builtins.any(isinstance(width, int) and width < 0 for pair in pairs for width in pair):
+        raise ValueError(
+            f"`pad_width` can't contain negative values. Received: pad_width={pad_width}"
         )
     return as_dims([p[0] for p in pairs]), as_dims([p[1] for p in pairs])
 

@@ -56,12 +56,13 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
         predictions: `(batch, classes)`.
         k: Number of classes.
     """
-    targets = cast(targets, "int32")
+    # As wide as they come: a large id cut to 32 bits could become a class.
+    targets = cast(targets, "int64")
     predictions = number_tensor(predictions)
     index = expand_dims(targets, -1)
-    classes = dimension(predictions.dims[-1], "int32")
+    classes = dimension(predictions.dims[-1], "int64")
     valid = core("logical_and")(index >= 0, index < classes)
-    safe = core("where")(valid, index, scalar(0, "int32"))
+    safe = core("where")(valid, index, scalar(0, "int64"))
     own = core("take_along_axis")(predictions, safe, axis=predictions.ndim - 1)
     larger = cast(core("greater")(predictions, own), "int32")
     rank = core("sum")(larger, axes=[predictions.ndim - 1], keepdims=False)
