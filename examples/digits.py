@@ -1,6 +1,6 @@
 """Trains a digit classifier, saves it, loads it again and checks that nothing changed.
 
-The data are the 1,797 handwritten digits of 8 × 8 pixels that scikit-learn ships. Run from anywhere:
+The data are the 1,797 handwritten digits of 8 × 8 pixels that scikit-learn ships. From anywhere:
 
     python examples/digits.py [folder for the results]
 """
@@ -10,15 +10,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import addax as keras
 import matplotlib
 import numpy as np
+from addax import layers
 from sklearn.datasets import load_digits
 
-import addax as keras
-from addax import layers
-
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the backend is chosen)
+import matplotlib.pyplot as plt
 
 
 def load() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:

@@ -66,8 +66,8 @@ def _ask(question: str, options: argparse.Namespace, peers: dict[str, str]) -> A
 
 
 _TITLES = {
-    "fit": "`fit` of an MLP 784-128-10, batch 32: time of a step (addax / it), medians of the rounds",
-    "predict": "A row through an MLP 32-64-64-1: time of a call (addax / it), medians of the rounds",
+    "fit": "`fit` of an MLP 784-128-10, batch 32: time of a step (addax / it), medians",
+    "predict": "A row through an MLP 32-64-64-1: time of a call (addax / it), medians",
 }
 
 

@@ -65,7 +65,7 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
 
 def show(found: dict[str, Any]) -> None:
     print_table(
-        "MNIST convnet, batch 128: test set after the last epoch, mean of the seeds; an epoch (median)",
+        "MNIST convnet, batch 128: test set after the last epoch, mean of seeds; epoch (median)",
         ["library", "seeds", "accuracy", "loss", "wall", "cpu", "addax/it, wall", "cpu"],
         rows(found),
     )

@@ -1,7 +1,7 @@
 """Keras, small and native.
 
-`import addax as keras` gives Keras 3's names. Nothing heavy is imported before it is used: modules and classes load at
-first access.
+`import addax as keras` gives Keras 3's names. Nothing heavy is imported before it is used: modules
+and classes load at first access.
 """
 
 from __future__ import annotations

@@ -131,4 +131,3 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
             f"`keras.layers.Layer`. Received: {config}"
         )
     return layer
-

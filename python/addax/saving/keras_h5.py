@@ -84,10 +84,11 @@ def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weight
 def _read_optimizer(optimizer, group) -> None:
     if group is None or not optimizer.variables:
         return
-    store: _Reading | _WithoutLearningRate = _Reading(group, "optimizer")
+    read = _Reading(group, "optimizer")
     own = optimizer.variables
-    if len(store.keys()) == len(own) - 1 and len(own) >= 2:
-        store = _WithoutLearningRate(store, own[1])
+    store: _Reading | _WithoutLearningRate = read
+    if len(read.keys()) == len(own) - 1 and len(own) >= 2:
+        store = _WithoutLearningRate(read, own[1])
     if len(store.keys()) == len(own):
         store.check_against([tuple(v.shape) for v in own])
     optimizer.load_own_variables(store)
