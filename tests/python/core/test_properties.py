@@ -1,14 +1,13 @@
-"""Over shapes that nobody thought of: operations against NumPy, and programs with unknown sizes against eager runs."""
+"""Over shapes that nobody thought of: operations against NumPy, eager and as programs without sizes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from addax import _core
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-
-from addax import _core
 
 SIZES = st.integers(0, 37)
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=9)
@@ -24,11 +23,13 @@ def run(name, *arrays, **attributes):
 
 
 def replay(name, *arrays, known=(), **attributes):
-    """The same through a program that knows no size when it is recorded, but for the inputs in `known`."""
+    """The same through a program recorded without sizes, but for those of the inputs in `known`."""
     with _core.Recording() as recording:
         inputs = [
             recording.input(
-                f"x{i}", a.dtype.name, [_core.Dim.unknown(f"x{i}_{d}") for d in range(a.ndim)]
+                f"x{i}",
+                a.dtype.name,
+                a.shape if i in known else [_core.Dim.unknown(f"x{i}_{d}") for d in range(a.ndim)],
             )
             for i, a in enumerate(arrays)
         ]
