@@ -1,4 +1,4 @@
-"""Over shapes that nobody thought of: operations against NumPy, eager and as programs without sizes."""
+"""Operations over random shapes against NumPy, eager and as programs recorded without sizes."""
 
 from __future__ import annotations
 
