@@ -1,0 +1,15 @@
+"""docs/operations.md lists the operations that there are."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_page_of_operations_is_what_the_tool_writes(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(ROOT / "tools"), *sys.path])
+    import operations_table
+
+    assert operations_table.PAGE.read_text() == operations_table.page(), (
+        "run python tools/operations_table.py"
+    )
