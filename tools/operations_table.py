@@ -1,4 +1,4 @@
-"""Writes docs/operations.md from the operation table of the core. A test fails when the page is out of date."""
+"""Writes docs/operations.md from the operation table of the core; a test tells when it is old."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ UNBOUNDED = 1000
 
 HEAD = """# The operation table
 
-Everything Addax computes is one of these operations; Keras's functions are compositions of them. Shape rule, gradient rule
-and kernel of each stand in one file of `cpp/src/ops/`. In Python: `addax._core.op(name)(*tensors, **attributes)`.
-Written by `python tools/operations_table.py`.
+Everything Addax computes is one of these operations; Keras's functions are compositions of them.
+Shape rule, gradient rule and kernel of each stand in one file of `cpp/src/ops/`. In Python:
+`addax._core.op(name)(*tensors, **attributes)`. Written by `python tools/operations_table.py`.
 
 | operation | inputs | attributes | gradient |
 | --- | --- | --- | --- |
