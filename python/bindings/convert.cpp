@@ -57,11 +57,25 @@ py::array view_of(const Tensor& tensor, bool writable) {
   return array;
 }
 
+namespace {
+
+// Python's integers have no bounds.
+std::int64_t to_int64(const py::handle& integer) {
+  int overflow = 0;
+  const std::int64_t value = PyLong_AsLongLongAndOverflow(integer.ptr(), &overflow);
+  if (overflow != 0)
+    throw py::value_error("the integer " + std::string(py::str(integer)).substr(0, 40) + " is beyond 64 bits");
+  if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  return value;
+}
+
+}  // namespace
+
 Dim to_dim(const py::handle& object) {
   if (py::isinstance<Dim>(object)) return object.cast<Dim>();
   const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr()));
   if (!index) throw py::error_already_set();
-  return Dim(index.cast<std::int64_t>());
+  return Dim(to_int64(index));
 }
 
 py::object from_dim(const Dim& dim) {
@@ -108,7 +122,7 @@ Attribute to_list_attribute(const py::sequence& list) {
 
 Attribute to_attribute(const py::handle& object) {
   if (PyBool_Check(object.ptr())) return object.cast<bool>();
-  if (PyLong_Check(object.ptr())) return object.cast<std::int64_t>();
+  if (PyLong_Check(object.ptr())) return to_int64(object);
   if (PyFloat_Check(object.ptr())) return object.cast<double>();
   if (PyUnicode_Check(object.ptr())) return object.cast<std::string>();
   if (py::isinstance<Dim>(object)) return Dims{object.cast<Dim>()};

@@ -29,9 +29,12 @@ class Steps(Compilation):
             y_pred = self(x, training=True)
             loss = self._compute_loss(x, y, y_pred, sample_weight, training=True)
             self._track_loss(loss, x)
+            variables = self.trainable_variables
             if self.optimizer is not None:
+                if not self.optimizer.built:
+                    # The recorded scale of the loss must be the optimizer's variable.
+                    self.optimizer.build(variables)
                 loss = self.optimizer.scale_loss(loss)
-        variables = self.trainable_variables
         if variables and self.optimizer is not None:
             gradients = tape.gradient(loss, variables)
             self.optimizer.apply_gradients(zip(gradients, variables))
