@@ -160,7 +160,11 @@ print("done", accepted, flush=True)
 def test_flipped_bits_of_the_json_load_or_are_refused(request, kind):
     folder = request.getfixturevalue("folder" if kind == "own" else "plain")
     # In a process of its own, so that a crash is a failure and not the end of the tests.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONWARNINGS": "ignore",
+    }
     here = os.path.dirname(__file__)
     done = subprocess.run(
         [sys.executable, "-c", FLIPPER, str(folder), str(random.randrange(10**9)), here],
@@ -395,34 +399,40 @@ def graph_changes():
     yield "same names", lambda d: layers_of(d, "plain").append(layers_of(d, "plain")[1])
     yield "no layers", lambda d: d["modelTopology"]["config"].update(layers=[])
     yield "layers no list", lambda d: d["modelTopology"]["config"].update(layers={"a": 1})
-    yield "output unknown", lambda d: d["modelTopology"]["config"].update(
-        output_layers=[["x", 0, 0]]
+    yield (
+        "output unknown",
+        lambda d: d["modelTopology"]["config"].update(output_layers=[["x", 0, 0]]),
     )
     yield "no output", lambda d: d["modelTopology"]["config"].update(output_layers=[])
     yield "no input", lambda d: d["modelTopology"]["config"].update(input_layers=[])
-    yield "input no input", lambda d: d["modelTopology"]["config"].update(
-        input_layers=[["lstm", 0, 0]]
+    yield (
+        "input no input",
+        lambda d: d["modelTopology"]["config"].update(input_layers=[["lstm", 0, 0]]),
     )
     yield "class unknown", lambda d: entry_of(d, "plain", "first").update(class_name="Mystery")
     yield "class no text", lambda d: entry_of(d, "plain", "first").update(class_name=["Dense"])
     yield "config no dict", lambda d: layers_of(d, "plain")[1].update(config=3)
     yield "no topology", lambda d: d.pop("modelTopology")
     yield "topology a list", lambda d: d.update(modelTopology=[])
-    yield "topology a layer", lambda d: d.update(
-        modelTopology={"class_name": "Dense", "config": {"units": 3}}
+    yield (
+        "topology a layer",
+        lambda d: d.update(modelTopology={"class_name": "Dense", "config": {"units": 3}}),
     )
     yield "unknown keyword", lambda d: entry_of(d, "plain", "first")["config"].update(evil=1)
     yield "name no text", lambda d: entry_of(d, "plain", "first")["config"].update(name=[1])
     yield "dtype", lambda d: entry_of(d, "plain", "first")["config"].update(dtype="float31")
     yield "activation", lambda d: entry_of(d, "plain", "first")["config"].update(activation="os")
-    yield "shape", lambda d: entry_of(d, "plain", "a")["config"].update(
-        batch_input_shape=[None, -6]
+    yield (
+        "shape",
+        lambda d: entry_of(d, "plain", "a")["config"].update(batch_input_shape=[None, -6]),
     )
-    yield "shape text", lambda d: entry_of(d, "plain", "a")["config"].update(
-        batch_input_shape=[None, "6"]
+    yield (
+        "shape text",
+        lambda d: entry_of(d, "plain", "a")["config"].update(batch_input_shape=[None, "6"]),
     )
-    yield "shape huge", lambda d: entry_of(d, "plain", "a")["config"].update(
-        batch_input_shape=[None, 2**62]
+    yield (
+        "shape huge",
+        lambda d: entry_of(d, "plain", "a")["config"].update(batch_input_shape=[None, 2**62]),
     )
 
 
@@ -468,7 +478,12 @@ GADGETS = [
     {"module": "keras.saving", "class_name": "load_model", "config": {"filepath": "/tmp/x"}},
     {"module": "keras.config", "class_name": "enable_unsafe_deserialization", "config": {}},
     {"module": "tests.saving.test_hostile_files", "class_name": "touch", "config": {}},
-    {"module": "test_hostile_files", "class_name": "touch", "config": {}, "registered_name": "touch"},
+    {
+        "module": "test_hostile_files",
+        "class_name": "touch",
+        "config": {},
+        "registered_name": "touch",
+    },
     {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/tmp/x"}},
     {"module": "keras.layers", "class_name": "TorchModuleWrapper", "config": {"module": "gASV"}},
     {"module": "keras.layers", "class_name": "__init__", "config": {}},
@@ -548,7 +563,10 @@ def section_changes():
     yield "shuffle long", lambda s: s.update(shuffle=[1, 2, 3])
     yield "compile", lambda s: s.update(compileConfig=[1])
     yield "loss", lambda s: s["compileConfig"].update(loss="no_such_loss")
-    yield "metric", lambda s: s["compileConfig"].update(metrics=[{"class_name": "No", "config": {}}])
+    yield (
+        "metric",
+        lambda s: s["compileConfig"].update(metrics=[{"class_name": "No", "config": {}}]),
+    )
     yield "rate", lambda s: s["compileConfig"]["optimizer"]["config"].update(learning_rate="x")
     yield "keyword", lambda s: s["compileConfig"].update(nonsense=1)
     yield "digest", lambda s: s.update(weightsDigest="0" * 64)
@@ -586,8 +604,11 @@ def program_changes():
 
     yield "slot behind", lambda p: p["steps"][0].update({"in": [10**6]})
     yield "slot negative", lambda p: p["steps"][0].update({"in": [-1]})
-    yield "slot its own", lambda p: p["steps"][0].update(
-        {"in": [len(p["inputs"]) + len(p["variables"]) + len(p["constants"])]}
+    yield (
+        "slot its own",
+        lambda p: p["steps"][0].update(
+            {"in": [len(p["inputs"]) + len(p["variables"]) + len(p["constants"])]}
+        ),
     )
     yield "slot text", lambda p: p["steps"][0].update({"in": ["0"]})
     yield "slot beyond 64 bits", lambda p: p["steps"][0].update({"in": [2**64]})
