@@ -18,6 +18,8 @@ class CallSignature:
 
     Attributes:
         names: Names of the parameters that can be given by position, in order.
+        required: Names of the parameters without a default.
+        one_is_enough: Whether one positional argument makes a call.
         has_training: Whether there is a parameter `training`.
         training_default: Its default.
         parameters: Names of all parameters.
@@ -35,6 +37,14 @@ class CallSignature:
             p.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
             for p in parameters.values()
         )
+        required = (
+            p.name
+            for p in parameters.values()
+            if p.default is inspect.Parameter.empty
+            and p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        )
+        self.required = frozenset(required)
+        self.one_is_enough = not self.takes_any and self.required <= set(self.names[:1])
         self.has_training = "training" in parameters
         default = parameters["training"].default if self.has_training else None
         self.training_default = None if default is inspect.Parameter.empty else default
@@ -45,15 +55,14 @@ class CallSignature:
         Raises:
             TypeError: If they do not fit the signature.
         """
-        if len(args) == 1 and not kwargs and self.names and not self.takes_any:
+        if len(args) == 1 and not kwargs and self.names and self.one_is_enough:
             return {self.names[0]: args[0]}
         if not self.takes_any and len(args) <= len(self.names):
             bound = dict(zip(self.names, args, strict=False))
-            if not kwargs:
-                return bound
             if self.parameters.issuperset(kwargs) and bound.keys().isdisjoint(kwargs):
                 bound.update(kwargs)
-                return bound
+                if self.required <= bound.keys():
+                    return bound
         return self._bind_slowly(args, kwargs)
 
     def _bind_slowly(self, args: tuple, kwargs: dict) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from addax.layers.call_signature import (
 from addax.layers.input_spec import assert_input_compatibility
 from addax.layers.losses import LayerLosses
 from addax.layers.state import LayerState
-from addax.ops.call_errors import call_with_argument_info, filter_traceback
+from addax.ops.call_errors import call_with_argument_info, filter_traceback, same_type
 from addax.ops.operation import Operation
 
 
@@ -119,7 +119,10 @@ class Layer(LayerLosses, LayerState, Operation):
     def _maybe_build(self, arguments: dict[str, Any], args: tuple, kwargs: dict) -> None:
         shapes = shapes_of(arguments)
         if not getattr(type(self).build, "_is_default", False):
-            self.build(**shapes_for(self.build, shapes, self))
+            try:
+                self.build(**shapes_for(self.build, shapes, self))
+            except ValueError as error:
+                raise self._build_error(error, arguments) from error
             # build() may have set or narrowed the input_spec.
             self._check_input_spec(arguments)
             return
@@ -132,6 +135,23 @@ class Layer(LayerLosses, LayerState, Operation):
         self.built = True
         if not self._trainable:
             self._freeze_own_variables()
+
+    def _build_error(self, error: ValueError, arguments: dict[str, Any]) -> ValueError:
+        """The error with the name of this layer and of those that gave it its inputs."""
+        if getattr(error, "_names_layer", False):  # of a layer inside this one
+            return error
+        inputs = tree.flatten(list(tensor_arguments(arguments).values()))
+        histories = [getattr(x, "_keras_history", None) for x in inputs]
+        sources = [f"'{history.operation.name}'" for history in histories if history is not None]
+        text = str(error).rstrip()
+        text += "" if text.endswith(".") else "."
+        message = f"{text} This happened while layer '{self.name}' was built"
+        if sources:
+            message += f" on what {' and '.join(dict.fromkeys(sources))} gave"
+        message += "."
+        named = same_type(error, message)
+        named._names_layer = True  # type: ignore[attr-defined]
+        return named
 
     def _build_by_tracing(self, args: tuple, kwargs: dict) -> None:
         from addax.backend.symbolic import compute_output_spec
