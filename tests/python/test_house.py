@@ -64,10 +64,12 @@ PACKAGE_FLOORS = {
             "metrics",
             "optimizers",
             "regularizers",
-            # How objects become configs; the readers and writers of files are a floor above.
+            # How objects become configs, and what a config may allocate; the readers and writers
+            # of files are a floor above.
             "saving.registration",
             "saving.registry",
             "saving.serialization",
+            "saving.weight_budget",
         ),
         10,
     ),

@@ -26,7 +26,7 @@ def read_cells(path: Path) -> dict[str, Cell]:
     for block in ("\n" + path.read_text()).split("\n%% ")[1:]:
         name, _, text = block.partition("\n")
         if name == "prints":
-            last.prints = text
+            last.prints = text.rstrip("\n") + "\n"
         else:
             assert name not in cells
             cells[name] = last = Cell(name, text, "")

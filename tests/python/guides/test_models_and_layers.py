@@ -160,6 +160,7 @@ def built(layer, shape):
         (lambda: layers.Dense(3), lambda: built(layers.Dense(2), (None, 5))),
         (lambda: layers.Dense(3), lambda: layers.Conv2D(2, 3)),
         (lambda: layers.Dense(3), lambda: layers.LSTM(2)),
+        (lambda: layers.Reshape((2, 2, 1)), lambda: layers.Conv2D(2, 3)),
         (lambda: layers.Flatten(), lambda: layers.MaxPooling2D()),
         (lambda: layers.Dense(3), lambda: layers.Reshape((7,))),
         (lambda: layers.Dense(3), lambda: built(layers.BatchNormalization(), (None, 8))),
