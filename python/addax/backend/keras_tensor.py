@@ -85,6 +85,10 @@ class KerasTensor:
 
         return ops.squeeze(self, axis)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Where it came from stays behind: a copy would take the whole graph along.
+        return {k: v for k, v in self.__dict__.items() if k != "_keras_history"}
+
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise ValueError(
             "A KerasTensor is symbolic: it's a placeholder for a shape an a dtype. "

@@ -242,6 +242,8 @@ class Variable:
     def __getstate__(self) -> dict[str, Any]:
         state = {key: value for key, value in self.__dict__.items() if key != "_variable"}
         state["value"] = self._variable.value().numpy()
+        if not hasattr(self._initializer, "get_config"):
+            state["_initializer"] = None  # a function, which not every copy can take along
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -83,6 +83,22 @@ class Functional(Model):
                 found.add(operation)
         return found.add_attributes(self)
 
+    # Copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        from addax.models.graph_state import GraphState
+
+        structures = [self._inputs_struct, self._outputs_struct]
+        state = super().__getstate__()
+        for name in ("_inputs_struct", "_outputs_struct"):
+            state.pop(name)
+        return {**state, "_graph": GraphState(self._graph.nodes, structures)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._inputs_struct, self._outputs_struct = state["_graph"].restore()
+        inputs, outputs = tree.flatten(self._inputs_struct), tree.flatten(self._outputs_struct)
+        super().__setstate__({**state, "_graph": Graph(inputs, outputs)})
+
     # Inputs and outputs
 
     @property

@@ -188,6 +188,13 @@ class Model(Trainer, Layer):
             layer_range=layer_range,
         )
 
+    # Copies
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self.compiled:
+            self._compiled_trainable = self._trainable_by_layer()
+
     # Files
 
     def save(self, filepath, overwrite=True, **kwargs):

@@ -49,6 +49,18 @@ class Sequential(Model):
                 self.add(layer, rebuild=False)
             self._connect()
 
+    # Copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        from addax.models.graph_state import GraphState, nodes_of
+
+        graph = GraphState(nodes_of(self._tensors), [self._tensors])
+        return {**super().__getstate__(), "_tensors": graph, "_functional_model": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        (tensors,) = state["_tensors"].restore()
+        super().__setstate__({**state, "_tensors": tensors})
+
     # The stack
 
     def add(self, layer, rebuild: bool = True) -> None:

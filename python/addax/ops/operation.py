@@ -165,6 +165,13 @@ class Operation:
         values = getattr(self._inbound_nodes[node_index], attribute)
         return values[0] if len(values) == 1 else list(values)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The calls belong to the graphs that they are in: models copy theirs, see `graph_state`.
+        return {**self.__dict__, "_inbound_nodes": [], "_outbound_nodes": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
     def _constructor_arguments(self) -> dict[str, Any]:
         """The arguments given to `__init__`, by name."""
         args, kwargs = self.__dict__.get("_init_arguments", ((), {}))

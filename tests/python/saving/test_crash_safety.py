@@ -9,10 +9,9 @@ import subprocess
 import sys
 import time
 
+import addax as keras
 import numpy as np
 import pytest
-
-import addax as keras
 from addax import layers
 
 SAVER = """

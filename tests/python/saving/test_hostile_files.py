@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import json
 import os
@@ -11,10 +12,9 @@ import shutil
 import subprocess
 import sys
 
+import addax as keras
 import numpy as np
 import pytest
-
-import addax as keras
 from addax import _core, layers
 
 # What a malformed file may raise.
@@ -586,10 +586,8 @@ def test_a_random_state_beyond_all_bounds_is_only_a_number(folder):
     document = read(folder)
     document["userDefinedMetadata"]["addax"]["shuffle"] = [2**200, -(2**200)]
     write(folder, document)
-    try:
+    with contextlib.suppress(CLEAN):
         keras.saving.load_model(folder).fit(np.ones((4, 6)), np.ones((4, 2)), verbose=0)
-    except CLEAN:
-        pass
 
 
 # ---- Programs
@@ -675,10 +673,12 @@ for seed in range(first, first + 400):
             step["op"] = r.choice(program["steps"])["op"]
         elif how == 3:
             other = r.choice(program["steps"])
-            step["op"], step["attributes"] = other["op"], json.loads(json.dumps(other["attributes"]))
+            step["op"] = other["op"]
+            step["attributes"] = json.loads(json.dumps(other["attributes"]))
         else:
             entry = r.choice(program["inputs"] + program["constants"])
-            entry["shape"] = r.choice([entry["shape"], [], [0], ["batch"], [2, 6], [6, "batch"], ["batch", "batch"]])
+            shapes = [[], [0], ["batch"], [2, 6], [6, "batch"], ["batch", "batch"]]
+            entry["shape"] = r.choice([entry["shape"], *shapes])
     (folder / "model.json").write_text(json.dumps(document))
     print("seed", seed, flush=True)
     try:
@@ -692,7 +692,7 @@ for seed in range(first, first + 400):
             try:
                 _core.Executable(p).run(inputs[: len(p.input_names)])
                 counts[1] += 1
-            except (ValueError, TypeError, IndexError, MemoryError, RuntimeError, NotImplementedError):
+            except (ValueError, TypeError, IndexError, MemoryError, RuntimeError):
                 counts[2] += 1
 print("done", *counts, flush=True)
 """

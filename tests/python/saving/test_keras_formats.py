@@ -7,10 +7,9 @@ import json
 import struct
 import zipfile
 
+import addax as keras
 import numpy as np
 import pytest
-
-import addax as keras
 from addax import layers
 
 h5py = pytest.importorskip("h5py")
@@ -123,7 +122,7 @@ def test_legacy_weights_by_name_and_with_mismatches(tmp_path):
     write_legacy(tmp_path / "old.h5", [("other", [rng.normal(size=7)]), ("one", one)])
     model = dense_model()
     before = model.layers[1].get_weights()
-    with pytest.raises(ValueError, match="Weight count mismatch|Shape mismatch"):
+    with pytest.raises(ValueError, match=r"Weight count mismatch|Shape mismatch"):
         model.load_weights(tmp_path / "old.h5")
     model.load_weights(tmp_path / "old.h5", by_name=True)
     np.testing.assert_array_equal(model.layers[0].get_weights()[1], one[1].astype("float32"))

@@ -6,10 +6,9 @@ import base64
 import json
 import os
 
+import addax as keras
 import numpy as np
 import pytest
-
-import addax as keras
 from addax import _core, layers, ops
 
 
@@ -577,7 +576,7 @@ def test_paths_that_mean_nothing_are_refused_with_keras_messages(tmp_path):
         model.save(tmp_path / "model.pt")
     with pytest.raises(ValueError, match="File not found: filepath="):
         keras.saving.load_model(tmp_path / "nothing")
-    with pytest.raises(ValueError, match="must end in `.weights.h5`"):
+    with pytest.raises(ValueError, match=r"must end in `.weights.h5`"):
         model.save_weights(tmp_path / "model.npz")
     with pytest.raises(ValueError, match="File not found: filepath="):
         model.load_weights(tmp_path / "no.weights.h5")
