@@ -100,7 +100,7 @@ int64_t grain_of(Opcode opcode) {
 TileSplit split_tiles(const BroadcastLayout& l, int64_t limit, int64_t grain) {
   bool gathers = false;
   for (int k = 0; k < l.operands; ++k) gathers = gathers || !(l.full(k) || l.scalar(k));
-  if (!gathers) return {.tile = limit, .grain = grain, .within_rows = false};
+  if (!gathers || l.total == 0) return {.tile = limit, .grain = grain, .within_rows = false};
   if (l.inner >= kLongRow) return {.tile = limit, .grain = grain, .within_rows = true};
   const int64_t tile = std::min<int64_t>(limit, kTile) / l.inner * l.inner;
   return {.tile = tile, .grain = (grain + tile - 1) / tile * tile, .within_rows = false};

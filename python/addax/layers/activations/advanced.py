@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from addax import activations, ops
+from addax.layers.arguments import as_integer
 from addax.layers.input_spec import InputSpec
 from addax.layers.layer import Layer
 from addax.layers.weight_options import (
@@ -194,6 +195,9 @@ class Softmax(Layer):
     """
 
     def __init__(self, axis=-1, **kwargs):
+        entries = axis if isinstance(axis, list | tuple) else [axis]
+        if not entries or any(as_integer(entry) is None for entry in entries):
+            raise ValueError(f"`axis` must be an integer or integers. Received: axis={axis}")
         super().__init__(**kwargs)
         self.axis = axis
         self.supports_masking = True

@@ -26,7 +26,7 @@ def causal_mask(query, value):
 def window_mask(query, value, window: int):
     """True where the steps are less than `window` apart: shape (1, T, S)."""
     rows, columns = positions(query, value)
-    return ops.less(ops.abs(rows - columns), window)
+    return ops.less(ops.abs(rows - columns), min(window, 2**31 - 1))
 
 
 def combine(*masks):

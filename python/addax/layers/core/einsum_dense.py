@@ -66,6 +66,8 @@ class EinsumDense(Layer):
             lora_alpha=lora_alpha,
             quantization_config=quantization_config,
         )
+        if not isinstance(equation, str):
+            raise ValueError(f"`equation` must be a string. Received: equation={equation}")
         super().__init__(**kwargs)
         self.equation = equation
         scalar = isinstance(output_shape, int)

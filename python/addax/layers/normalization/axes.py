@@ -17,6 +17,8 @@ def normalize_axes(axis, rank: int, layer: str) -> tuple[int, ...]:
                 f"Received: axis={axis}"
             )
         axes.append(number % rank)
+    if not axes:
+        raise ValueError(f"{layer}: `axis` must name at least one axis. Received: axis={axis}")
     if len(set(axes)) != len(axes):
         raise ValueError(f"{layer}: `axis` names an axis twice. Received: axis={axis}")
     return tuple(sorted(axes))

@@ -9,6 +9,9 @@ from addax.layers.arguments import as_integer
 from addax.layers.core.wrapper import Wrapper
 from addax.layers.input_spec import InputSpec
 
+# The steps are written out in a program, so a file must not ask for any number of them.
+_MOST_ITERATIONS = 1000
+
 
 class SpectralNormalization(Wrapper):
     """Keeps the wrapped layer's kernel at spectral norm 1  (Miyato et al., 2018, algorithm 1).
@@ -28,6 +31,11 @@ class SpectralNormalization(Wrapper):
             raise ValueError(
                 "`power_iterations` should be greater than zero. Received: "
                 f"`power_iterations={power_iterations}`"
+            )
+        if number > _MOST_ITERATIONS:
+            raise ValueError(
+                f"`power_iterations` should be at most {_MOST_ITERATIONS}: one or a few are "
+                f"enough. Received: `power_iterations={power_iterations}`"
             )
         self.power_iterations = number
 
