@@ -91,10 +91,9 @@ class CompiledFunction:
     """Calls a function through recorded programs.
 
     The function is recorded once for each signature: the nesting of its arguments, the dtypes and
-        ranks of the arrays among
-    them, their known sizes, and the values of everything else. The leading axis of every array is
-    the unknown `batch`, so that one program serves all batch sizes; further axes are unknown where
-    `shapes` says `None`.
+    ranks of the arrays among them, their known sizes, and the values of everything else. The
+    leading axis of every array is the unknown `batch`, so that one program serves all batch sizes;
+    further axes are unknown where `shapes` says `None`.
 
     Args:
         fn: Function of nested structures of arrays and plain values that returns such a structure.
