@@ -38,6 +38,7 @@ class EagerStep:
 
     def __init__(self, step: Callable) -> None:
         self._step = step
+        self.result_order: dict[str, None] | None = None
 
     def __call__(self, data: Any) -> StepResult:
         from addax.backend.tensor import convert_to_tensor
@@ -65,6 +66,7 @@ class ProgramStep:
 
     def __init__(self, step: Callable, input_shape: Any = None, output_shape: Any = None) -> None:
         self._step = step
+        self.result_order: dict[str, None] | None = None  # names of a step's results as listed
         self._input_shape = input_shape if _leaves_sizes_open(input_shape) else None
         self._output_shape = output_shape if _is_shape(output_shape) else None
         # By the shapes of targets and weights, of which one number of axes has several readings.

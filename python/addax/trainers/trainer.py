@@ -422,7 +422,16 @@ class Trainer(Steps):
         from addax.callbacks.callback_list import python_logs
 
         logs = python_logs(_as_dict(function(batch)()))
-        return logs if return_dict else self._flatten_metrics_in_order(logs)
+        if return_dict:
+            return logs
+        # The order hangs on the model's metrics; finding them costs more than a small step.
+        order = getattr(function, "result_order", None)
+        if order is None or order.keys() != logs.keys():
+            order = dict.fromkeys(self._result_names(logs))
+            if hasattr(function, "result_order"):
+                function.result_order = order
+        results = [logs[name] for name in order]
+        return results[0] if len(results) == 1 else results
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, NumPy arrays."""
@@ -441,6 +450,10 @@ class Trainer(Steps):
         """Results as a list: loss and metrics in the order of `compile`, then the others by
         name.
         """
+        results = [logs[name] for name in self._result_names(logs)]
+        return results[0] if len(results) == 1 else results
+
+    def _result_names(self, logs: dict[str, Any]) -> list[str]:
         from addax.trainers.compile_metrics import CompileMetrics
 
         names: list[str] = []
@@ -450,9 +463,7 @@ class Trainer(Steps):
             else:
                 names.append(metric.name)
         known = dict.fromkeys(name for name in names if name in logs)
-        results = [logs[name] for name in known]
-        results += [logs[name] for name in sorted(logs) if name not in known]
-        return results[0] if len(results) == 1 else results
+        return [*known, *sorted(name for name in logs if name not in known)]
 
     def _callback_list(self, callbacks: Any, add_history: bool, **params: Any) -> Any:
         from addax.callbacks.callback_list import CallbackList
