@@ -88,17 +88,20 @@ void check_pooling(std::uint32_t seed) {
     }
     const double error = test::tolerance<T>(16);
     test::Guarded<T> y(s.batch * out), plain(s.batch * out), average(s.batch * out), dx(s.batch * in), da(s.batch * in);
+    test::Guarded<T> spread(s.batch * in);
     test::Guarded<std::int32_t> index(s.batch * out);
     k.max(s, x.data(), y.data(), index.data());
     k.max(s, x.data(), plain.data(), nullptr);
     k.average(s, x.data(), average.data());
     k.scatter(s.batch, in, out, dy.data(), index.data(), dx.data());
+    k.max_gradient(s, dy.data(), index.data(), spread.data());
     k.average_gradient(s, dy.data(), da.data());
     test::check_close(y, best, 0);
     test::check_close(plain, best, 0);
     test::check_close(index, std::vector<double>(where.begin(), where.end()), 0);
     test::check_close(average, mean, error);
     test::check_close(dx, dmax, error);
+    test::check_close(spread, dmax, error);
     test::check_close(da, dmean, error);
     test::Guarded<T> gathered(s.batch * out);
     k.gather(s.batch, in, out, x.data(), index.data(), gathered.data());

@@ -9,6 +9,7 @@
 #include "addax/ops.h"
 #include "addax/session.h"
 #include "addax/tape.h"
+#include "ops/operation.h"
 
 using namespace addax;
 using namespace addax::ops;
@@ -135,6 +136,38 @@ TEST_CASE("a training step replays without a single heap allocation") {
   for (int i = 0; i < 100; ++i) session.run(in, out);
   CHECK(allocations - before == 0);
   CHECK(loss < first);
+}
+
+TEST_CASE("masks and sums of a max pooling's gradient move to the pooled side and give the same numbers") {
+  for (const std::int64_t stride : {2, 1}) {  // windows apart, and windows that overlap
+    const ProgramPtr program = record([&](Recording& r) {
+      const Value x = r.input("x", floats({kBatch, 5, 6, 3}));
+      const Value bias = r.input("bias", floats({3}));
+      Tape tape;
+      tape.start();
+      tape.watch(x);
+      tape.watch(bias);
+      const Value pooled = apply(operation_named("max_pool"), Values{apply_one(operation_named("relu"), {x + bias})},
+                                 {{"pool_size", std::vector<std::int64_t>{2, 2}},
+                                  {"strides", std::vector<std::int64_t>{stride, stride}},
+                                  {"padding", std::string("same")}})[0];
+      const Value loss = sum(square(pooled), {0, 1, 2, 3});
+      return tape.gradient({loss}, {x, bias});
+    });
+    const ProgramPtr optimized = optimize(program);
+    const auto maker_of_first = [](const Program& p) -> std::string_view {
+      const Slot& slot = p.slots[static_cast<std::size_t>(p.outputs[0])];
+      return p.steps[static_cast<std::size_t>(slot.index)].operation->name;
+    };
+    CHECK(maker_of_first(*program) == "where");
+    CHECK(maker_of_first(*optimized) == "max_pool_gradient");
+    std::vector<float> numbers(2 * 5 * 6 * 3);
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>((i * 37) % 23) - 11;
+    const std::vector<Tensor> in = {Tensor::of<float>({2, 5, 6, 3}, numbers), Tensor::of<float>({3}, {0.5, -2, 1})};
+    const std::vector<Tensor> plain = Executable(program).run(in), moved = Executable(optimized).run(in);
+    CHECK(values(plain[0]) == values(moved[0]));
+    for (std::size_t c = 0; c < 3; ++c) CHECK(values(moved[1])[c] == doctest::Approx(values(plain[1])[c]));
+  }
 }
 
 TEST_CASE("scan equals the loop written out, in value and gradient, and assigns what its body assigns") {

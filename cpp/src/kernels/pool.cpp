@@ -189,6 +189,55 @@ void max(const PoolShape& s, const T* x, T* y, std::int32_t* index) {
   }
 }
 
+// int32 indices in lanes as wide as T.
+template <class T, bool kPartial>
+ADDAX_INLINE Mask<T> read_index(const std::int32_t* p, std::int64_t lanes) {
+  if constexpr (sizeof(T) == 4) {
+    return read<kPartial>(p, lanes);
+  } else {
+    Mask<T> index{};
+    for (std::int64_t i = 0; i < lanes; ++i) index[i] = p[i];
+    return index;
+  }
+}
+
+// An element asks the windows that hold it whether it was the greatest: written once, nothing is cleared before, and an
+// index outside its window changes nothing.
+template <class T>
+void max_gradient(const PoolShape& s, const T* dy, const std::int32_t* index, T* dx) {
+  using I = MaskLane<T>;
+  const std::int64_t pooled_size = volume(s.out) * s.channels;
+  for_each_row(s.batch, s.in, s.in[2] * s.channels * 2, [&](std::int64_t n, std::int64_t d, std::int64_t h) {
+    const Range planes = holders_of(s, 0, d), rows = holders_of(s, 1, h);
+    const std::int64_t row = (d * s.in[1] + h) * s.in[2];  // within the sample
+    T* const to = dx + (n * s.in[0] * s.in[1] * s.in[2] + row) * s.channels;
+    Range columns{0, 0};
+    for (std::int64_t w = 0; w < s.in[2]; ++w) {
+      while (columns.last < s.out[2] && columns.last * s.stride[2] <= w + s.pad_low[2]) ++columns.last;
+      while (columns.first < columns.last && columns.first * s.stride[2] + s.window[2] <= w + s.pad_low[2])
+        ++columns.first;
+      const std::int64_t at = w * s.channels;
+      for_each_vector<T>(
+          s.channels, [&](std::int64_t c, std::int64_t lanes, auto partial) __attribute__((always_inline)) {
+            constexpr bool kPartial = decltype(partial)::value;
+            const Mask<T> here = lane_index<I>() + static_cast<I>(row * s.channels + at + c);
+            Vec<T> sum{};
+            for (std::int64_t i = planes.first; i < planes.last; ++i) {
+              for (std::int64_t j = rows.first; j < rows.last; ++j) {
+                const std::int64_t pooled_row = n * pooled_size + (i * s.out[1] + j) * s.out[2] * s.channels + c;
+                for (std::int64_t k = columns.first; k < columns.last; ++k) {
+                  const std::int64_t from = pooled_row + k * s.channels;
+                  const Mask<T> is_here = read_index<T, kPartial>(index + from, lanes) == here;
+                  sum += select(is_here, read<kPartial>(dy + from, lanes), Vec<T>{});
+                }
+              }
+            }
+            write<kPartial>(to + at + c, sum, lanes);
+          });
+    }
+  });
+}
+
 template <class T>
 void average(const PoolShape& s, const T* x, T* y) {
   const std::int64_t sample_size = volume(s.in) * s.channels;
@@ -265,7 +314,7 @@ void gather(std::int64_t batch, std::int64_t in, std::int64_t out, const T* x, c
 
 template <class T>
 PoolFunctions<T> functions() {
-  return {&max<T>, &average<T>, &average_gradient<T>, &scatter<T>, &gather<T>};
+  return {&max<T>, &max_gradient<T>, &average<T>, &average_gradient<T>, &scatter<T>, &gather<T>};
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ struct PoolFunctions {
   // y: the greatest of each window, NaN if it has one. index (may be null): where that element lies within its sample,
   // the first of equals.
   void (*max)(const PoolShape& shape, const T* x, T* y, std::int32_t* index);
+  // dx: to each element, the sum of dy of those windows that hold it and whose index is it.
+  void (*max_gradient)(const PoolShape& shape, const T* dy, const std::int32_t* index, T* dx);
   // y: the mean of the window's elements inside the image.
   void (*average)(const PoolShape& shape, const T* x, T* y);
   void (*average_gradient)(const PoolShape& shape, const T* dy, T* dx);

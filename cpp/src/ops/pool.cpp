@@ -55,19 +55,30 @@ const Dims& image_shape(const Infer& in) {
   return shape;
 }
 
-Specs infer_average_gradient(const Infer& in) {
+// The upstream gradient is of the size that pooling an image of `shape` gives.
+const Dims& image_behind(const Infer& in) {
   in.require_floating(0);
   const Dims& shape = image_shape(in);
   const Dims pooled = pooled_dims(in, shape);
   for (std::size_t d = 0; d < pooled.size(); ++d)
     in.require_equal(in.dims(0)[d], pooled[d], "sizes of the upstream gradient and the pooled image");
-  return {{in.dtype(0), shape}};
+  return shape;
 }
+
+Specs infer_average_gradient(const Infer& in) { return {{in.dtype(0), image_behind(in)}}; }
 
 void require_same_dims(const Infer& in) {
   in.require_rank(1, in.rank(0));
   for (std::size_t d = 0; d < in.dims(0).size(); ++d)
     in.require_equal(in.dims(0)[d], in.dims(1)[d], "sizes of values and indices");
+}
+
+Specs infer_max_gradient(const Infer& in) {
+  in.require_dtype(1, DType::int32);
+  require_same_dims(in);
+  const Dims& shape = image_behind(in);
+  require_indexable(in, shape);
+  return {{in.dtype(0), shape}};
 }
 
 Specs infer_scatter(const Infer& in) {
@@ -114,6 +125,11 @@ void run_max(const Run& r) {
   const PoolShape s = shape_of(r, r.input(0).shape, r.output(0).shape);
   with_kernels(
       r, [&](const auto& k, const auto* x, auto* y) { k.max(s, x, y, r.wants(1) ? r.out<std::int32_t>(1) : nullptr); });
+}
+
+void run_max_gradient(const Run& r) {
+  const PoolShape s = shape_of(r, r.output(0).shape, r.input(0).shape);
+  with_kernels(r, [&](const auto& k, const auto* dy, auto* dx) { k.max_gradient(s, dy, r.in<std::int32_t>(1), dx); });
 }
 
 void run_average(const Run& r) {
@@ -164,7 +180,6 @@ Value scatter_of(const Value& dy, const Value& index, const Dims& shape) {
 }
 Value gather_of(const Value& x, const Value& index) { return apply_one(operation_named("pool_gather"), {x, index}); }
 
-Values max_gradient(const Gradient& g) { return {scatter_of(g.upstream(0), g.output(1), g.input(0).dims())}; }
 Values scatter_gradient(const Gradient& g) { return {gather_of(g.upstream(), g.input(1)), Value()}; }
 Values gather_gradient(const Gradient& g) { return {scatter_of(g.upstream(), g.input(1), g.input(0).dims()), Value()}; }
 
@@ -174,11 +189,21 @@ Attributes windows_only(const Attributes& from) {
   return to;
 }
 
-Values average_gradient(const Gradient& g) {
+// The gradient of pooling, by the operation of that name: `inputs` are the upstream gradient and what else it takes.
+Value pooling_gradient(const char* name, const Gradient& g, std::initializer_list<Value> inputs) {
   Attributes attributes = windows_only(g.attributes());
   attributes.set("shape", g.input(0).dims());
-  return {apply_one(operation_named("average_pool_gradient"), {g.upstream()}, attributes)};
+  return apply_one(operation_named(name), inputs, attributes);
 }
+
+Values max_gradient(const Gradient& g) {
+  return {pooling_gradient("max_pool_gradient", g, {g.upstream(0), g.output(1)})};
+}
+
+// The indices are max_pool's: each lies in its window.
+Values max_gradient_gradient(const Gradient& g) { return {gather_of(g.upstream(), g.input(1)), Value()}; }
+
+Values average_gradient(const Gradient& g) { return {pooling_gradient("average_pool_gradient", g, {g.upstream()})}; }
 
 Values average_gradient_gradient(const Gradient& g) {
   return {apply_one(operation_named("average_pool"), {g.upstream()}, windows_only(g.attributes()))};
@@ -203,6 +228,13 @@ std::span<const Operation> pool_family() {
        .run = run_max,
        .gradient = max_gradient,
        .traits = {.optional_outputs = true}},
+      {.name = "max_pool_gradient",
+       .min_inputs = 2,
+       .max_inputs = 2,
+       .attributes = windows_and_shape,
+       .infer = infer_max_gradient,
+       .run = run_max_gradient,
+       .gradient = max_gradient_gradient},
       {.name = "average_pool",
        .min_inputs = 1,
        .max_inputs = 1,

@@ -264,7 +264,32 @@ def pool_rows() -> Iterator[Row]:
             tolerance=4,
             symbolic=False,
         )
+        spots = _window_spots(shape, *g)
+        reference = lambda dy, i, shape=shape: _pool_scatter(dy, i, shape)  # noqa: E731
+        yield Row(
+            "max_pool_gradient",
+            (real(*out), fixed(spots, "int32") if math.prod(out) else real(*out, dtype="int32")),
+            reference,
+            {**a, "shape": list(shape)},
+            tolerance=4,
+            symbolic=False,
+        )
         yield Row("pool_gather", (real(*shape), at), _pool_gather, {}, symbolic=False)
+
+
+def _window_spots(shape, size, strides, padding):
+    """An index within its window for each pooled element."""
+    counts, meetings = _meetings(shape[1:-1], size, strides, [1] * len(size), padding)
+    spots = np.zeros((shape[0], *counts, shape[-1]), np.int64)
+    generator = np.random.default_rng(4)
+    for out, at, _ in meetings:
+        flat = np.ravel_multi_index(at, shape[1:-1]) * shape[-1] + np.arange(shape[-1])
+        here = (slice(None), *out)
+        first = (spots[here] == 0) & (flat > 0)
+        spots[here] = np.where(
+            first | (generator.random(spots[here].shape) < 0.5), flat, spots[here]
+        )
+    return spots
 
 
 def _pool_scatter(dy, index, shape):
