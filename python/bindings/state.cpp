@@ -5,8 +5,8 @@
 namespace addax::python {
 namespace {
 
-Value source_of(const Tape& tape, const py::handle& source) {
-  if (py::isinstance<Variable>(source)) return tape.value_of(source.cast<VariablePtr>());
+Source source_of(const py::handle& source) {
+  if (py::isinstance<Variable>(source)) return source.cast<VariablePtr>();
   return source.cast<Value>();
 }
 
@@ -55,10 +55,10 @@ void bind_state(py::module_& m) {
       .def(
           "gradient",
           [](Tape& tape, const Values& targets, const py::sequence& sources, const py::object& upstream) {
-            Values from;
-            for (const py::handle source : sources) from.push_back(source_of(tape, source));
+            std::vector<Source> from;
+            for (const py::handle source : sources) from.push_back(source_of(source));
             return optional_values(
-                tape.gradient(targets, from, upstream.is_none() ? Values() : from_optional(upstream)));
+                tape.gradient_by(targets, from, upstream.is_none() ? Values() : from_optional(upstream)));
           },
           py::arg("targets"), py::arg("sources"), py::arg("upstream") = py::none());
 

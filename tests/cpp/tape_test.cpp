@@ -50,6 +50,18 @@ TEST_CASE("trainable variables are watched when they are read, others are not") 
   CHECK_FALSE(g[1]);
 }
 
+TEST_CASE("a variable that is assigned and read again gets the sum of both readings' gradients") {
+  const auto w = std::make_shared<Variable>(Tensor::scalar<double>(3), "w", true);
+  Tape tape(true);
+  tape.start();
+  const Value before = Variable::read(w) * Variable::read(w);
+  Variable::assign(w, Variable::read(w) + 1.0);
+  const Value after = Variable::read(w) * Variable::read(w);
+  CHECK(item(tape.gradient_by({before}, {w})[0]) == doctest::Approx(6));
+  CHECK(item(tape.gradient_by({after}, {w})[0]) == doctest::Approx(8));
+  CHECK(item(tape.gradient_by({before + after}, {w})[0]) == doctest::Approx(14));
+}
+
 TEST_CASE("a source that does not lead to the target has no gradient") {
   const Value x = scalar(1), z = scalar(1);
   Tape tape;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
+#include <variant>
 #include <vector>
 
 #include "addax/variable.h"
@@ -17,6 +18,9 @@ class Attributes;
 
 // Upstream gradients (empty Values for outputs without one) in, gradients of the inputs out.
 using GradientFunction = std::function<Values(const Values& upstream)>;
+
+// What a derivative is taken by: a value, or a variable, which counts with every value it had under the tape.
+using Source = std::variant<Value, VariablePtr>;
 
 class Tape {
  public:
@@ -36,7 +40,9 @@ class Tape {
   // d targets / d sources: one Value per source, empty where there is no path. Without upstream: ones. The walk itself
   // is made of operations: outer tapes write it down. A tape that is not persistent forgets everything afterwards.
   Values gradient(const Values& targets, const Values& sources, const Values& upstream = {});
-  // The value that a variable had when it was read under this tape; empty if it was not read.
+  // The same for values and variables. One that was read, assigned and read again gets the sum over its values.
+  Values gradient_by(const Values& targets, const std::vector<Source>& sources, const Values& upstream = {});
+  // The value that a variable had when it was first read under this tape; empty if it was not read.
   Value value_of(const VariablePtr& variable) const;
 
   // Called by apply and Variable::read.
@@ -45,6 +51,7 @@ class Tape {
   static void write_custom(const Values& inputs, const Values& outputs, GradientFunction gradient);
   static void note_read(const VariablePtr& variable, const Value& value, const Recording* where);
   static bool any_watches(const Value& value);
+  static bool any_active();  // on this thread
 
  private:
   struct Entry;
@@ -55,7 +62,11 @@ class Tape {
   std::shared_ptr<Recording> home_;  // the recording that was current when the tape started
   std::vector<Entry> entries_;
   std::unordered_set<std::uint64_t> watched_;
-  std::unordered_map<const Variable*, std::pair<VariablePtr, Value>> variables_;
+  struct Reads {
+    VariablePtr variable;  // kept, so that the address stays its own
+    Values values;         // one more after each assignment
+  };
+  std::unordered_map<const Variable*, Reads> variables_;
 };
 
 }  // namespace addax

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "addax/error.h"
+#include "addax/ops.h"
 #include "addax/program.h"
 #include "addax/tape.h"
 #include "ops/operation.h"
@@ -112,7 +113,10 @@ void Recording::assign(const VariablePtr& variable, const Value& value) {
   if (!variable_values_.contains(variable.get())) read(variable);
   for (Seen& seen : variables_seen_) seen.assigned = seen.assigned || seen.variable == variable;
   const bool own = value.symbolic() && value.recording().get() == this;
-  variable_values_[variable.get()] = own ? value : Value(value.spec(), shared_from_this(), slot_of(value));
+  const Value assigned = own ? value : Value(value.spec(), shared_from_this(), slot_of(value));
+  // Under a tape the variable is a source of gradients of its own, whatever its new value was computed from.
+  const bool source = variable->trainable() && Tape::any_active();
+  variable_values_[variable.get()] = source ? ops::stop_gradient(assigned) : assigned;
 }
 
 std::vector<Recording::Assigned> Recording::assigned() const {

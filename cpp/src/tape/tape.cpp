@@ -100,11 +100,16 @@ void Tape::write_custom(const Values& inputs, const Values& outputs, GradientFun
 void Tape::note_read(const VariablePtr& variable, const Value& value, const Recording* where) {
   for (Tape* tape : active_tapes) {
     if (tape->home_.get() != where) continue;
-    tape->variables_.try_emplace(variable.get(), variable, value);
+    Reads& reads = tape->variables_.try_emplace(variable.get(), Reads{variable, {}}).first->second;
+    const bool seen = std::any_of(reads.values.begin(), reads.values.end(),
+                                  [&](const Value& earlier) { return earlier.id() == value.id(); });
+    if (!seen) reads.values.push_back(value);
     if (tape->watch_variables_ && variable->trainable() && is_floating(value.dtype()))
       tape->watched_.insert(value.id());
   }
 }
+
+bool Tape::any_active() { return !active_tapes.empty(); }
 
 bool Tape::any_watches(const Value& value) {
   return std::any_of(active_tapes.begin(), active_tapes.end(), [&](const Tape* tape) { return tape->watches(value); });
@@ -112,7 +117,33 @@ bool Tape::any_watches(const Value& value) {
 
 Value Tape::value_of(const VariablePtr& variable) const {
   const auto it = variables_.find(variable.get());
-  return it == variables_.end() ? Value() : it->second.second;
+  return it == variables_.end() ? Value() : it->second.values.front();
+}
+
+Values Tape::gradient_by(const Values& targets, const std::vector<Source>& sources, const Values& upstream) {
+  Values values;
+  std::vector<std::size_t> counts;
+  for (const Source& source : sources) {
+    const std::size_t before = values.size();
+    if (const VariablePtr* variable = std::get_if<VariablePtr>(&source)) {
+      const auto it = variables_.find(variable->get());
+      if (it != variables_.end()) values.insert(values.end(), it->second.values.begin(), it->second.values.end());
+    } else {
+      values.push_back(std::get<Value>(source));
+    }
+    counts.push_back(values.size() - before);
+  }
+  const Values gradients = gradient(targets, values, upstream);
+  const Pause pause(this);
+  Values results;
+  auto next = gradients.begin();
+  for (const std::size_t count : counts) {
+    Value total;
+    for (std::size_t i = 0; i < count; ++i, ++next)
+      if (*next) total = total ? ops::add(total, *next) : *next;
+    results.push_back(total);
+  }
+  return results;
 }
 
 Values Tape::gradient(const Values& targets, const Values& sources, const Values& upstream) {

@@ -9,6 +9,23 @@ from addax.backend import CompiledFunction, Variable
 from addax.gradient_tape import GradientTape
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_variable_assigned_under_the_tape_is_a_source_before_and_after(recorded) -> None:
+    v = Variable(3.0)
+
+    def gradients():
+        v.assign(3.0)
+        with GradientTape(persistent=True) as tape:
+            before = v * v
+            v.assign_add(1.0)
+            after = v * v
+            both = before + after
+        return [tape.gradient(y, v) for y in (before, after, both)]
+
+    got = (CompiledFunction(gradients) if recorded else gradients)()
+    assert [float(g) for g in got] == [6.0, 8.0, 14.0]
+
+
 def test_trainable_variables_are_watched_by_themselves() -> None:
     v, fixed = Variable(3.0), Variable(2.0, trainable=False)
     with GradientTape() as tape:
