@@ -107,13 +107,19 @@ class KerasTensor:
         raise TypeError("A symbolic KerasTensor cannot be used as a boolean.")
 
     def __iter__(self) -> NoReturn:
-        raise TypeError("Iterating over a symbolic KerasTensor is not supported.")
+        raise NotImplementedError("Iterating over a symbolic KerasTensor is not supported.")
 
     def __float__(self) -> NoReturn:
-        raise TypeError("A symbolic KerasTensor has no value, so it cannot become a Python float.")
+        raise ValueError(
+            "A KerasTensor is symbolic: it's a placeholder for a shape an a dtype. "
+            "It doesn't have any actual numerical value. You cannot convert it to a float."
+        )
 
     def __int__(self) -> NoReturn:
-        raise TypeError("A symbolic KerasTensor has no value, so it cannot become a Python int.")
+        raise ValueError(
+            "A KerasTensor is symbolic: it's a placeholder for a shape an a dtype. "
+            "It doesn't have any actual numerical value. You cannot convert it to an int."
+        )
 
     def __repr__(self) -> str:
         return (

@@ -169,6 +169,17 @@ def _reshape(self: Any, *newshape: Any) -> Any:
     return ops.reshape(self, newshape)
 
 
+def _format(self: Any, specification: str) -> str:
+    """A scalar as its number: `f"{loss:.4f}"`."""
+    if not specification:
+        return str(self)
+    if self.ndim:
+        raise TypeError(
+            f"Only a scalar takes the format '{specification}'. Received: shape={self.shape}"
+        )
+    return format(self.item(), specification)
+
+
 def _operators_of(kind: Any) -> dict[str, Any]:
     """The special methods of one of the three classes."""
     methods: dict[str, Any] = {
@@ -182,6 +193,8 @@ def _operators_of(kind: Any) -> dict[str, Any]:
         "__round__": _round,
         "__getitem__": _get_item,
     }
+    if kind is not KerasTensor:
+        methods["__format__"] = _format
     for operator, (name, core_name, dtypes) in _ARITHMETIC.items():
         for prefix, reflected in (("", False), ("r", True)):
             if kind is KerasTensor:

@@ -41,9 +41,9 @@ class CSVLogger(Callback):
 
         logs = logs or {}
         if self.keys is None:
-            self.keys = list(logs)
+            self.keys = sorted(logs)
             if not any(name.startswith("val_") for name in logs):
-                self.keys += [f"val_{name}" for name in logs]  # a later epoch may validate
+                self.keys += [f"val_{name}" for name in self.keys]  # a later epoch may validate
         if self.writer is None:
             self.writer = csv.DictWriter(
                 self.csv_file,

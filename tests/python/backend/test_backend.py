@@ -237,3 +237,21 @@ def test_wrong_calls_of_tree_are_errors() -> None:
 def test_importing_does_not_import_numpy(module) -> None:
     code = f"import sys, {module}; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_scalars_are_formatted_as_numbers() -> None:
+    tensor = backend.convert_to_tensor(1.23456)
+    assert f"{tensor:.3f}" == "1.235"
+    assert f"{backend.Variable(2.0):.1f}" == "2.0"
+    assert f"{tensor}" == str(tensor)
+    with pytest.raises(TypeError, match="Only a scalar takes the format '.2f'"):
+        format(backend.convert_to_tensor([1.0, 2.0]), ".2f")
+
+
+def test_keras_tensors_have_no_numbers_to_give() -> None:
+    symbolic = KerasTensor((None, 3))
+    for convert in (float, int):
+        with pytest.raises(ValueError, match="A KerasTensor is symbolic"):
+            convert(symbolic)
+    with pytest.raises(NotImplementedError, match="Iterating over a symbolic KerasTensor"):
+        iter(symbolic)

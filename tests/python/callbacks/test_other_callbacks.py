@@ -56,6 +56,12 @@ def test_csv_file_has_a_row_per_epoch(fit, tmp_path):
     assert len(lines) == 4 and lines[3].startswith("0;")
 
 
+def test_csv_columns_are_in_alphabetical_order(fit, tmp_path):
+    path = tmp_path / "log.csv"
+    fit(LearningRateScheduler(lambda epoch, rate: rate), CSVLogger(path))
+    assert path.read_text().splitlines()[0] == "epoch,learning_rate,loss,mae,val_loss,val_mae"
+
+
 def test_training_ends_when_the_loss_is_no_number(make_model, capsys):
     history = make_model().fit(
         X * np.nan, Y, epochs=3, batch_size=64, verbose=0, callbacks=[TerminateOnNaN()]
