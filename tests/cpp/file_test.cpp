@@ -168,7 +168,7 @@ TEST_CASE("shards are cut at any byte") {
   overwrite(folder / "model/1.bin", bytes.substr(0, 5));
   overwrite(folder / "model/2.bin", bytes.substr(5));
   const std::string text = contents(folder / "model/model.json");
-  overwrite(folder / "model/model.json", replaced(text, '"' + name + '"', R"("1.bin", "2.bin")"));
+  overwrite(folder / "model/model.json", replaced(text, '"' + name + '"', R"("./1.bin", "2.bin")"));
   run_predict(read_model(folder / "model", true));
 }
 

@@ -120,7 +120,8 @@ void read_group(const Json& group, const Folder& folder, std::set<std::string>& 
   // Shards are cut at any byte: the group's data are their concatenation, in the order of the paths.
   std::vector<std::uint8_t> data;
   for (const Json& path : member(group, "paths", Json::value_t::array, "weightsManifest")) {
-    const std::string& name = string(path, "weightsManifest, paths");
+    std::string name = string(path, "weightsManifest, paths");
+    if (name.starts_with("./")) name.erase(0, 2);  // as TF.js's browser handlers write them
     if (!files.insert(name).second) fail(ErrorKind::value, "weights file '", name.substr(0, 120), "' is listed twice");
     std::vector<std::uint8_t> shard = folder.read(name, total - static_cast<std::int64_t>(data.size()));
     if (data.empty()) {

@@ -304,7 +304,7 @@ def write_tfjs(folder, topology, weights, **more):
         "format": "layers-model",
         "generatedBy": "TensorFlow.js tfjs-layers v4.22.0",
         "convertedBy": None,
-        "weightsManifest": [{"paths": ["weights.bin"], "weights": specs}],
+        "weightsManifest": [{"paths": ["./weights.bin"], "weights": specs}],
         **more,
     }
     with open(os.path.join(folder, "model.json"), "w", encoding="utf-8") as file:
