@@ -312,6 +312,42 @@ def test_x_and_y_of_different_lengths(model):
     assert_usable(model)
 
 
+def test_weights_that_do_not_fit(model):
+    for weights in (np.ones((40, 2)), np.ones((40, 3, 1))):
+        message = message_of(
+            ValueError, lambda weights=weights: model.fit(X, Y, sample_weight=weights, verbose=0)
+        )
+        assert "sample_weight" in message and "'classes'" in message, message
+    for weights in ([1, 2], {"a": 1.0}, {0: "heavy"}):
+        message = message_of(
+            ValueError, lambda weights=weights: model.fit(X, Y, class_weight=weights, verbose=0)
+        )
+        assert "`class_weight` must be a dict" in message
+    message = message_of(ValueError, lambda: model.set_weights([np.ones((2, 2))] * 4))
+    assert "(8, 6)" in message and "(2, 2)" in message and "kernel" in message
+    assert_usable(model)
+
+
+def test_inputs_that_do_not_fit_a_model_of_several():
+    a, b = addax.Input((3,), name="a"), addax.Input((2,), name="b")
+    model = addax.Model([a, b], layers.Dense(1)(layers.Concatenate()([a, b])), name="two")
+    model.compile("sgd", "mse")
+    x, z, y = np.ones((4, 3)), np.ones((4, 2)), np.ones((4, 1))
+    for inputs, part in (
+        (x, "expects 2 input"),
+        ([x, z, z], "expects 2 input"),
+        ([z, x], "expected shape=(None, 3), found shape=(None, 2)"),
+        ({"a": x}, 'Missing data for input "b"'),
+        ({"a": x, "c": z}, 'Missing data for input "b"'),
+        ([x, z[:2]], "Data cardinality is ambiguous"),
+        ([x, None], "should be tensors"),
+    ):
+        for use in ("fit", "evaluate", "predict"):
+            assert part in message_of(ValueError, uses(model, inputs, y)[use])
+    message_of(ValueError, lambda: model.fit([x, z], [y, y], verbose=0))
+    assert_usable(model, [x, z], y)
+
+
 # Ids
 
 

@@ -142,12 +142,21 @@ def reduce_weighted_values(
 
     Returns:
         A scalar, or the weighted values for reduction `"none"` or `None`.
+
+    Raises:
+        ValueError: If the weights have more axes than the values.
     """
     reduction = standardize_reduction(reduction)
     values = ops.convert_to_tensor(values, dtype=dtype)
     weights = apply_mask(sample_weight, mask, dtype=values.dtype, reduction=reduction)
     if weights is not None:
         values, weights = squeeze_or_expand_to_same_rank(values, weights)
+        if len(weights.shape) > len(values.shape):
+            raise ValueError(
+                "`sample_weight` has more axes than the loss has values. Received: "
+                f"sample_weight.shape={tuple(weights.shape)}, values of shape "
+                f"{tuple(values.shape)}"
+            )
         while 1 <= len(weights.shape) < len(values.shape):
             weights = ops.expand_dims(weights, axis=-1)
         values = values * weights

@@ -17,14 +17,28 @@ def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) ->
 
     Returns:
         float32 array of shape `(n,)` (of `y`'s shape without its last axis, for one-hot sequences).
+
+    Raises:
+        ValueError: If `class_weight` is no dict, or a key no class id.
     """
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            "`class_weight` must be a dict from class ids to weights. Received: "
+            f"class_weight={class_weight}"
+        )
     y = np.asarray(y)
     if y.ndim > 1:
         y = np.argmax(y, axis=-1) if y.shape[-1] != 1 else y[..., 0]
     ids = np.round(y).astype("int64")
     weights = np.ones(ids.shape, dtype="float32")
     for class_id, weight in class_weight.items():
-        weights[ids == int(class_id)] = weight
+        try:
+            weights[ids == int(class_id)] = weight
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "`class_weight` must be a dict from class ids to weights. Received: "
+                f"class_weight={class_weight}"
+            ) from error
     return weights
 
 
