@@ -44,14 +44,17 @@ def _visit(layer, prefix: str, names: dict[int, str], taken: set[str], is_graph=
 
 def _prefix_of(layer, parent, prefix: str, in_graph: bool) -> str:
     from addax.layers.rnn.rnn import RNN
+    from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
     from addax.layers.rnn.time_distributed import TimeDistributed
 
     if in_graph:
         # Layers of nested models keep their own names, without the model's.
         return "" if _is_graph(layer) else f"{layer.name}/"
     # TensorFlow.js has no level for the cell of a recurrent layer, nor for what is distributed.
-    if isinstance(parent, TimeDistributed) or (type(parent) is not RNN and isinstance(parent, RNN)):
+    if isinstance(parent, (TimeDistributed, RNN)):
         return prefix
+    if isinstance(parent, StackedRNNCells) and layer in parent.cells:
+        return f"{prefix}RNNCell_{parent.cells.index(layer)}/"
     return f"{prefix}{layer.name}/"
 
 

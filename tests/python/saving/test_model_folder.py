@@ -217,7 +217,8 @@ def recurrent_model():
     x = inputs = keras.Input((5, 3))
     x = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(x)
     x = layers.TimeDistributed(layers.Dense(4))(x)
-    x = layers.GRU(3, reset_after=False)(x)
+    x = layers.GRU(3, reset_after=False, return_sequences=True)(x)
+    x = layers.RNN([layers.LSTMCell(2), layers.GRUCell(3, reset_after=False)])(x)
     inner = keras.Sequential([layers.Dense(3, activation="relu"), layers.BatchNormalization()])
     return keras.Model(inputs, layers.Dense(1)(inner(x)))
 
@@ -231,6 +232,7 @@ def test_recurrent_weights_have_the_names_of_tensorflow_js(tmp_path):
         for way in ("forward", "backward")
         for leaf in ("kernel", "recurrent_kernel", "bias")
     }
+    assert {n.split("/")[1] for n in names if n.startswith("rnn")} == {"RNNCell_0", "RNNCell_1"}
     assert any(n.startswith("time_distributed") and n.endswith("/kernel") for n in names)
     config = document(tmp_path / "model")["modelTopology"]["config"]
     entry = next(e for e in config["layers"] if e["class_name"] == "Bidirectional")
