@@ -86,6 +86,26 @@ def test_training_goes_on_as_if_it_had_not_been_interrupted(tmp_path, name, endi
     assert_same_weights(model, loaded)
 
 
+def test_saving_changes_nothing_about_the_training(tmp_path):
+    x, y = data()
+    after = []
+    for saves in (False, True):
+        keras.utils.set_random_seed(11)
+        model = small_model()
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        if saves:
+            model.save(tmp_path / "model")
+        model.fit(x, y, epochs=2, batch_size=16, verbose=0)
+        if saves:
+            model.save(tmp_path / "model")
+            model = keras.saving.load_model(tmp_path / "model")
+        history = model.fit(x, y, epochs=2, batch_size=16, verbose=0)
+        after.append((model.get_weights(), history.history))
+    for a, b in zip(after[0][0], after[1][0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert after[0][1] == after[1][1]
+
+
 def test_training_in_another_process_goes_on_the_same(tmp_path):
     import subprocess
     import sys
@@ -215,7 +235,7 @@ def test_graphs_are_written_as_lists_of_calls(tmp_path):
 
 def recurrent_model():
     x = inputs = keras.Input((5, 3))
-    x = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(x)
+    x = layers.Bidirectional(layers.LSTM(2, return_sequences=True, name="lstm"))(x)
     x = layers.TimeDistributed(layers.Dense(4))(x)
     x = layers.GRU(3, reset_after=False, return_sequences=True)(x)
     x = layers.RNN([layers.LSTMCell(2), layers.GRUCell(3, reset_after=False)])(x)
