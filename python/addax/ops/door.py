@@ -4,6 +4,7 @@ model, the rest is computed."""
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -108,7 +109,7 @@ def normalize_axis(axis: Any, rank: int, what: str = "axis") -> int:
     Raises:
         ValueError: If there is no such axis.
     """
-    number = axis.__index__()
+    number = operator.index(axis)
     if not -rank <= number < rank:
         raise ValueError(
             f"Invalid `{what}` argument: {axis}. It must be in the range [-{rank}, {rank}) for a "

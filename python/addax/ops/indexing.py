@@ -222,7 +222,7 @@ def _bound(x: Any) -> Any:
                 "tensors of starts."
             )
         return int(x.item())
-    return x.__index__()
+    return operator.index(x)
 
 
 def _from_end(x: Any, size: Any) -> Any:
