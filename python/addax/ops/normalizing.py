@@ -25,6 +25,11 @@ def _along(parameter: Any, x: Any, axes: list[int]) -> Any:
     parameter = cast(convert_to_tensor(parameter), x.dtype)
     if parameter.ndim == 0 or axes == list(range(x.ndim - parameter.ndim, x.ndim)):
         return parameter
+    if parameter.ndim != len(axes):
+        raise ValueError(
+            f"A parameter must have one axis for each of the axes {axes}. Received: shape "
+            f"{parameter.shape}"
+        )
     sizes = iter(parameter.dims)
     return reshape(parameter, [next(sizes) if i in axes else 1 for i in range(x.ndim)])
 
