@@ -227,3 +227,18 @@ def test_stateful_models_train():
     history = model.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0)
     assert len(history.history["loss"]) == 2
     assert any(np.any(s.numpy() != 0) for s in model.layers[0].states)
+
+
+@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+def test_bidirectional_sequences_are_zero_where_masked(layer):
+    x = np.ones((1, 4, 2), "float32")
+    mask = np.array([[True, True, False, False]])
+    both = layers.Bidirectional(layer(3, return_sequences=True))
+    y = np.array(both(x, mask=mask))
+    assert np.all(y[:, 2:] == 0)
+    assert np.all(y[:, :2] != 0)
+    assert both.forward_layer.zero_output_for_mask
+    last = layers.Bidirectional(layer(3))
+    assert not last.forward_layer.zero_output_for_mask
+    restored = layers.Bidirectional.from_config(both.get_config())
+    assert restored.backward_layer.zero_output_for_mask

@@ -68,6 +68,11 @@ class Bidirectional(Layer):
         else:
             self.backward_layer = backward_layer
         self._check_pair()
+        if layer.return_sequences:
+            # As in Keras: a masked step's output must not carry the state of the steps before.
+            for direction in (self.forward_layer, self.backward_layer):
+                if hasattr(direction, "zero_output_for_mask"):
+                    direction.zero_output_for_mask = True
         self._initial_weights = weights
         self.stateful = layer.stateful
         self.return_sequences = layer.return_sequences
