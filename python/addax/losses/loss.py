@@ -151,7 +151,8 @@ def reduce_weighted_values(
     weights = apply_mask(sample_weight, mask, dtype=values.dtype, reduction=reduction)
     if weights is not None:
         values, weights = squeeze_or_expand_to_same_rank(values, weights)
-        if len(weights.shape) > len(values.shape):
+        # A loss that gives one number for the batch (Dice) is weighted with the mean weight.
+        if len(weights.shape) > max(len(values.shape), 1):
             raise ValueError(
                 "`sample_weight` has more axes than the loss has values. Received: "
                 f"sample_weight.shape={tuple(weights.shape)}, values of shape "

@@ -187,3 +187,14 @@ def test_labels_that_are_no_class_are_an_error_for_probabilities_too(label):
     loss = losses.SparseCategoricalCrossentropy()
     with pytest.raises((ValueError, IndexError)):
         loss(np.array([label]), np.full((1, 3), 1 / 3, "float32"))
+
+
+@pytest.mark.parametrize("loss", [losses.Dice(), losses.Tversky()])
+def test_loss_of_the_whole_batch_is_weighted_with_the_mean_weight(loss):
+    y_true = np.eye(4, dtype="float32")
+    y_pred = np.full((4, 4), 0.25, "float32")
+    plain = float(loss(y_true, y_pred))
+    weighted = float(loss(y_true, y_pred, sample_weight=np.arange(4.0)))
+    assert weighted == pytest.approx(plain * 1.5)
+    with pytest.raises(ValueError, match="more axes than the loss has values"):
+        loss(y_true, y_pred, sample_weight=np.ones((4, 4)))
