@@ -27,7 +27,7 @@ py::object call(const Handle& handle, const py::args& args, const py::kwargs& kw
   }
   Values outputs;
   {
-    const py::gil_scoped_release nogil;
+    const ReleasedGil nogil;
     outputs = apply(*handle.operation, inputs, std::move(attributes));
   }
   if (outputs.size() == 1) return py::cast(outputs[0]);
@@ -84,7 +84,9 @@ void bind_operations(py::module_& m) {
                                for (const AttributeSpec& spec : h.operation->attributes) names.emplace_back(spec.name);
                                return names;
                              })
-      .def_property_readonly("differentiable", [](const Handle& h) { return h.operation->gradient != nullptr; })
+      .def_property_readonly(
+          "differentiable",
+          [](const Handle& h) { return h.operation->gradient != nullptr && h.operation->no_gradient == nullptr; })
       .def_property_readonly("no_gradient", [](const Handle& h) { return h.operation->no_gradient; })
       .def_property_readonly("internal", [](const Handle& h) { return h.operation->traits.internal; })
       .def("__repr__", [](const Handle& h) { return std::string("<operation ") + h.operation->name + ">"; });

@@ -23,8 +23,14 @@ void require_specs(const Infer& in, const Spec& seen, const Spec& wanted, std::s
   if (!fits) in.error(what, " must be ", wanted, "; received ", seen);
 }
 
+// Bodies are functions of their inputs: state comes in and goes out as values.
+void require_no_variables(const Infer& in, const Program& body) {
+  if (!body.variables.empty()) in.error("a body may not use variables of its own");
+}
+
 // The inputs that a body takes must be those given, from input `first` on.
 void require_inputs(const Infer& in, const Program& body, int first) {
+  require_no_variables(in, body);
   const Specs wanted = body.input_specs();
   if (static_cast<int>(wanted.size()) != in.count() - first) in.error("the body takes ", wanted.size(), " inputs");
   for (std::size_t i = 0; i < wanted.size(); ++i)
@@ -74,6 +80,7 @@ std::vector<Shape> shapes_of(const Run& r, int first) {
 Specs scan_infer(const Infer& in) {
   const Attributes& a = in.attributes();
   const Program& body = *a.program("body");
+  require_no_variables(in, body);
   const int carries = a.axis("carries"), sequences = a.axis("sequences");
   const Dim& length = a.dim("length");
   if (carries < 0 || sequences < 0 || carries + sequences > in.count())
@@ -261,6 +268,8 @@ Specs while_infer(const Infer& in) {
     in.error("values exceed the inputs");
   const Program& condition = *a.program("condition");
   const Program& body = *a.program("body");
+  require_no_variables(in, condition);
+  require_no_variables(in, body);
   if (static_cast<int>(condition.inputs.size()) != count + condition_captures)
     in.error("the condition takes ", condition.inputs.size(), " inputs");
   if (static_cast<int>(body.inputs.size()) != in.count() - condition_captures)
@@ -284,6 +293,13 @@ Specs while_infer(const Infer& in) {
     out.push_back(in[i]);
   }
   return out;
+}
+
+// A gradient that is asked for and silently left out would train the wrong thing.
+Values while_gradient(const Gradient&) {
+  fail(ErrorKind::value,
+       "while_loop: a recorded loop has no gradient, because the number of its steps is not known and nothing is kept "
+       "to walk back. Use `scan` or `fori_loop`, or put `stop_gradient` around what it gives");
 }
 
 struct While {
@@ -337,12 +353,15 @@ Specs cond_infer(const Infer& in) {
 
 struct Branches {
   Session then, otherwise;
+  std::vector<const void*> in;
+  std::vector<void*> out;
 };
 
 std::shared_ptr<void> cond_prepare(const Run& r) {
   const std::vector<Shape> shapes = shapes_of(r, 1);
   auto branches = std::make_shared<Branches>(
-      Branches{Session(r.attributes().program("then"), shapes), Session(r.attributes().program("otherwise"), shapes)});
+      Branches{Session(r.attributes().program("then"), shapes), Session(r.attributes().program("otherwise"), shapes),
+               std::vector<const void*>(shapes.size()), std::vector<void*>(at(r.output_count()))});
   for (int i = 0; i < branches->then.output_count(); ++i) {
     if (branches->then.output_shape(i) != branches->otherwise.output_shape(i) ||
         branches->then.output_shape(i) != r.output(i).shape)
@@ -354,27 +373,23 @@ std::shared_ptr<void> cond_prepare(const Run& r) {
 
 void cond_run(const Run& r) {
   Branches& branches = r.prepared<Branches>();
-  constexpr int kMany = 64;
-  const void* few_in[kMany];
-  void* few_out[kMany];
-  std::vector<const void*> many_in;
-  std::vector<void*> many_out;
-  const int ins = r.input_count() - 1, outs = r.output_count();
-  if (ins > kMany) many_in.resize(at(ins));
-  if (outs > kMany) many_out.resize(at(outs));
-  const void** in = ins > kMany ? many_in.data() : few_in;
-  void** out = outs > kMany ? many_out.data() : few_out;
-  for (int i = 0; i < ins; ++i) in[i] = r.input(i + 1).data;
-  for (int i = 0; i < outs; ++i) out[i] = r.output(i).data;
+  for (std::size_t i = 0; i < branches.in.size(); ++i) branches.in[i] = r.input(static_cast<int>(i) + 1).data;
+  for (std::size_t i = 0; i < branches.out.size(); ++i) branches.out[i] = r.output(static_cast<int>(i)).data;
   Session& session = *r.in<bool>(0) ? branches.then : branches.otherwise;
-  session.run(std::span(in, at(ins)), std::span(out, at(outs)));
+  session.run(branches.in, branches.out);
 }
 
 Values cond_gradient(const Gradient& g) {
+  // What both branches capture comes twice: the gradient of the value goes to the first of its places.
   Values captured, sources;
+  std::vector<int> places;
   for (int i = 1; i < g.count(); ++i) {
     captured.push_back(g.input(i));
-    if (g.wanted(i)) sources.push_back(g.input(i));
+    const bool repeated = std::any_of(sources.begin(), sources.end(),
+                                      [&](const Value& source) { return source.id() == captured.back().id(); });
+    if (!g.wanted(i) || repeated) continue;
+    sources.push_back(captured.back());
+    places.push_back(i);
   }
   Values upstream;
   for (int i = 0; i < g.output_count(); ++i) upstream.push_back(g.has_upstream(i) ? g.upstream(i) : Value());
@@ -399,9 +414,7 @@ Values cond_gradient(const Gradient& g) {
   const Values gradients =
       cond(g.input(0), branch(g.attributes().program("then")), branch(g.attributes().program("otherwise")));
   Values result(at(g.count()));
-  std::size_t next = 0;
-  for (int i = 1; i < g.count(); ++i)
-    if (g.wanted(i)) result[at(i)] = gradients[next++];
+  for (std::size_t i = 0; i < places.size(); ++i) result[at(places[i])] = gradients[i];
   return result;
 }
 
@@ -410,10 +423,10 @@ Values cond_gradient(const Gradient& g) {
 // Records f as a body; the recording is left open for reading variables, but no longer current.
 template <class F>
 auto record_body(const std::shared_ptr<Recording>& recording, const F& f) {
-  struct End {
+  struct Leave {
     Recording& recording;
-    ~End() { recording.end(); }
-  } end{*recording};
+    ~Leave() { recording.leave(); }
+  } leave{*recording};
   return f();
 }
 
@@ -475,6 +488,7 @@ const Operation kOperations[] = {
      .infer = while_infer,
      .run = while_run,
      .prepare = while_prepare,
+     .gradient = while_gradient,
      .no_gradient = "the number of steps is not known, so nothing is kept to walk back; use scan"},
     {.name = "cond",
      .min_inputs = 1,

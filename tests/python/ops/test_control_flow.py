@@ -270,3 +270,32 @@ def test_vectorize_broadcasts_a_function_of_numbers() -> None:
     assert got.numpy().tolist() == [[2, 3], [50, 50]]
     with pytest.raises(ValueError):
         ops.vectorize(larger, signature="(n)->()")
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_recorded_cond_counts_what_both_branches_use_once(positive) -> None:
+    x = np.array([1.0, 2.0, 3.0], "float32") * (1 if positive else -1)
+    v = Variable(2.0)
+
+    def gradients(x):
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = ops.cond(ops.sum(x) > 0, lambda: x * v, lambda: x * x * v)
+            loss = ops.sum(y)
+        return tape.gradient(loss, [x, v])
+
+    for got in (gradients(ops.convert_to_tensor(x)), CompiledFunction(gradients)(x)):
+        np.testing.assert_allclose(got[0].numpy(), [2, 2, 2] if positive else 4 * x)
+        assert float(got[1]) == (6 if positive else 14)
+
+
+def test_gradient_of_a_recorded_while_loop_is_an_error() -> None:
+    def gradient(x):
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = ops.while_loop(lambda a: a < 10.0, lambda a: a * 2.0, x)
+        return tape.gradient(y, x)
+
+    assert float(gradient(ops.convert_to_tensor(3.0))) == 4.0
+    with pytest.raises(ValueError, match="a recorded loop has no gradient.*Use `scan`"):
+        CompiledFunction(gradient)(np.float32(3.0))
