@@ -201,39 +201,55 @@ ADDAX_INLINE Mask<T> read_index(const std::int32_t* p, std::int64_t lanes) {
   }
 }
 
+// What the pixel's elements get from one of the windows that hold it.
+template <class T, bool kPartial>
+ADDAX_INLINE Vec<T> share(const T* dy, const std::int32_t* index, Mask<T> here, std::int64_t lanes) {
+  return select(read_index<T, kPartial>(index, lanes) == here, read<kPartial>(dy, lanes), Vec<T>{});
+}
+
+// One pixel: `here` is its first element's index within the sample, dy and index begin at the sample.
+template <class T>
+ADDAX_INLINE void max_gradient_pixel(const PoolShape& s, Range planes, Range rows, Range columns, std::int64_t here,
+                                     const T* dy, const std::int32_t* index, T* dx) {
+  using I = MaskLane<T>;
+  const bool one = planes.size() == 1 && rows.size() == 1 && columns.size() == 1;  // as in most models
+  const std::int64_t first = ((planes.first * s.out[1] + rows.first) * s.out[2] + columns.first) * s.channels;
+  for_each_vector<T>(
+      s.channels, [&](std::int64_t c, std::int64_t lanes, auto partial) __attribute__((always_inline)) {
+        constexpr bool kPartial = decltype(partial)::value;
+        const Mask<T> at = lane_index<I>() + static_cast<I>(here + c);
+        if (one) {
+          write<kPartial>(dx + c, share<T, kPartial>(dy + first + c, index + first + c, at, lanes), lanes);
+          return;
+        }
+        Vec<T> sum{};
+        for (std::int64_t i = planes.first; i < planes.last; ++i) {
+          for (std::int64_t j = rows.first; j < rows.last; ++j) {
+            for (std::int64_t k = columns.first; k < columns.last; ++k) {
+              const std::int64_t from = ((i * s.out[1] + j) * s.out[2] + k) * s.channels + c;
+              sum += share<T, kPartial>(dy + from, index + from, at, lanes);
+            }
+          }
+        }
+        write<kPartial>(dx + c, sum, lanes);
+      });
+}
+
 // An element asks the windows that hold it whether it was the greatest: written once, nothing is cleared before, and an
 // index outside its window changes nothing.
 template <class T>
 void max_gradient(const PoolShape& s, const T* dy, const std::int32_t* index, T* dx) {
-  using I = MaskLane<T>;
-  const std::int64_t pooled_size = volume(s.out) * s.channels;
+  const std::int64_t image_size = volume(s.in) * s.channels, pooled_size = volume(s.out) * s.channels;
   for_each_row(s.batch, s.in, s.in[2] * s.channels * 2, [&](std::int64_t n, std::int64_t d, std::int64_t h) {
     const Range planes = holders_of(s, 0, d), rows = holders_of(s, 1, h);
-    const std::int64_t row = (d * s.in[1] + h) * s.in[2];  // within the sample
-    T* const to = dx + (n * s.in[0] * s.in[1] * s.in[2] + row) * s.channels;
     Range columns{0, 0};
-    for (std::int64_t w = 0; w < s.in[2]; ++w) {
+    std::int64_t here = (d * s.in[1] + h) * s.in[2] * s.channels;
+    for (std::int64_t w = 0; w < s.in[2]; ++w, here += s.channels) {
       while (columns.last < s.out[2] && columns.last * s.stride[2] <= w + s.pad_low[2]) ++columns.last;
       while (columns.first < columns.last && columns.first * s.stride[2] + s.window[2] <= w + s.pad_low[2])
         ++columns.first;
-      const std::int64_t at = w * s.channels;
-      for_each_vector<T>(
-          s.channels, [&](std::int64_t c, std::int64_t lanes, auto partial) __attribute__((always_inline)) {
-            constexpr bool kPartial = decltype(partial)::value;
-            const Mask<T> here = lane_index<I>() + static_cast<I>(row * s.channels + at + c);
-            Vec<T> sum{};
-            for (std::int64_t i = planes.first; i < planes.last; ++i) {
-              for (std::int64_t j = rows.first; j < rows.last; ++j) {
-                const std::int64_t pooled_row = n * pooled_size + (i * s.out[1] + j) * s.out[2] * s.channels + c;
-                for (std::int64_t k = columns.first; k < columns.last; ++k) {
-                  const std::int64_t from = pooled_row + k * s.channels;
-                  const Mask<T> is_here = read_index<T, kPartial>(index + from, lanes) == here;
-                  sum += select(is_here, read<kPartial>(dy + from, lanes), Vec<T>{});
-                }
-              }
-            }
-            write<kPartial>(to + at + c, sum, lanes);
-          });
+      max_gradient_pixel(s, planes, rows, columns, here, dy + n * pooled_size, index + n * pooled_size,
+                         dx + n * image_size + here);
     }
   });
 }
