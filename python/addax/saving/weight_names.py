@@ -80,7 +80,8 @@ def match_by_name(model, given: dict[str, Any]) -> list[tuple[str, Any]]:
     """Finds for each weight of the model the tensor of a file that other programs wrote.
 
     A name fits as it is, without its last level but one (a cell's name between), or without
-    levels in front (a model's name).
+    levels in front (a model's name). Layers that were numbered otherwise (`dense_3` where the file
+    has `dense`, since names are counted per process) fit if all weights follow in the same order.
 
     Args:
         model: A built model.
@@ -102,11 +103,17 @@ def match_by_name(model, given: dict[str, Any]) -> list[tuple[str, Any]]:
     missing = [name for name in variables if name not in found]
     extra = sorted(set(given) - set(found.values()))
     if missing or extra:
+        if [_unnumbered(name) for name in given] == [_unnumbered(name) for name in variables]:
+            return list(zip(given, variables.values()))
         raise ValueError(
             f"The weights of the file do not fit model '{model.name}'. "
             f"Missing in the file: {_few(missing)}. Not in the model: {_few(extra)}."
         )
     return [(found[name], v) for name, v in wanted]
+
+
+def _unnumbered(name: str) -> str:
+    return re.sub(r"_\d+(?=/)", "", name)
 
 
 def _fallbacks(name: str):

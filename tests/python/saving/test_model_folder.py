@@ -311,6 +311,24 @@ def test_weights_of_other_writers_are_found_by_name(tmp_path, rename):
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+@pytest.mark.parametrize("ending", ["", ".safetensors"])
+def test_weights_go_into_a_model_made_later_whose_layers_have_other_numbers(tmp_path, ending):
+    def make():
+        return keras.Sequential(
+            [keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(4), keras.layers.Dense(2)]
+        )
+
+    saved, later = make(), make()
+    saved.save_weights(tmp_path / f"weights{ending}")
+    later.load_weights(tmp_path / f"weights{ending}")
+    assert saved.layers[0].name != later.layers[0].name
+    for v, w in zip(saved.weights, later.weights, strict=True):
+        np.testing.assert_array_equal(v.numpy(), w.numpy())
+    wider = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="Not in the model: 'dense"):
+        wider.load_weights(tmp_path / f"weights{ending}")
+
+
 def write_tfjs(folder, topology, weights, **more):
     """A folder as TensorFlow.js writes it."""
     os.makedirs(folder)
