@@ -17,7 +17,7 @@ py::dtype numpy_dtype(DType dtype);  // bfloat16 has none: TypeError
 DType dtype_of(const py::dtype& dtype);
 
 // The array's data copied into a new tensor.
-Tensor copy_array(const py::handle& array);
+Tensor copy_array(const py::handle& object);
 // The array's own memory, kept alive by the tensor; must be C-contiguous.
 Tensor borrow_array(const py::array& array);
 // A NumPy view of the tensor's memory, read-only unless `writable`.

@@ -1,9 +1,18 @@
+import gc
+
 import addax
 import numpy as np
 import pytest
 from addax import layers
 from addax.applications import Xception
 from addax.applications.xception import decode_predictions, preprocess_input
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    """Frees the model of a test, a circle of references, before the next test makes its own."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
