@@ -136,7 +136,7 @@ class Layer(LayerLosses, LayerState, Operation):
         if not self._trainable:
             self._freeze_own_variables()
 
-    def _build_error(self, error: ValueError, arguments: dict[str, Any]) -> ValueError:
+    def _build_error(self, error: ValueError, arguments: dict[str, Any]) -> Exception:
         """The error with the name of this layer and of those that gave it its inputs."""
         if getattr(error, "_names_layer", False):  # of a layer inside this one
             return error

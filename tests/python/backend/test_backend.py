@@ -244,7 +244,7 @@ def test_scalars_are_formatted_as_numbers() -> None:
     assert f"{tensor:.3f}" == "1.235"
     assert f"{backend.Variable(2.0):.1f}" == "2.0"
     assert f"{tensor}" == str(tensor)
-    with pytest.raises(TypeError, match="Only a scalar takes the format '.2f'"):
+    with pytest.raises(TypeError, match=r"Only a scalar takes the format '\.2f'"):
         format(backend.convert_to_tensor([1.0, 2.0]), ".2f")
 
 

@@ -297,5 +297,5 @@ def test_gradient_of_a_recorded_while_loop_is_an_error() -> None:
         return tape.gradient(y, x)
 
     assert float(gradient(ops.convert_to_tensor(3.0))) == 4.0
-    with pytest.raises(ValueError, match="a recorded loop has no gradient.*Use `scan`"):
+    with pytest.raises(ValueError, match=r"a recorded loop has no gradient.*Use `scan`"):
         CompiledFunction(gradient)(np.float32(3.0))
