@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "gil.h"
+
 namespace addax::python {
 
 py::dtype numpy_dtype(DType dtype) {
@@ -9,11 +11,40 @@ py::dtype numpy_dtype(DType dtype) {
   return py::dtype(std::string(name_of(dtype)));
 }
 
+namespace {
+
+// The dtype by NumPy's kind and size, as its name takes it microseconds to put together.
+std::optional<DType> builtin_dtype(const py::dtype& dtype) {
+  const auto size = dtype.itemsize();
+  switch (dtype.kind()) {
+    case 'f':
+      if (size == 4) return DType::float32;
+      if (size == 8) return DType::float64;
+      if (size == 2) return DType::float16;
+      break;
+    case 'i':
+      if (size == 4) return DType::int32;
+      if (size == 8) return DType::int64;
+      break;
+    case 'u':
+      if (size == 1) return DType::uint8;
+      break;
+    case 'b':
+      return DType::boolean;
+    default:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 DType dtype_of(const py::dtype& dtype) {
+  if (dtype.byteorder() == '>') throw py::type_error("arrays must be little-endian");
+  if (const auto builtin = builtin_dtype(dtype)) return *builtin;
   const std::string name = py::str(dtype.attr("name"));
   const auto parsed = parse_dtype(name);
   if (!parsed) throw py::type_error("arrays of dtype " + name + " have no counterpart here; convert them first");
-  if (dtype.byteorder() == '>') throw py::type_error("arrays must be little-endian");
   return *parsed;
 }
 
@@ -41,7 +72,7 @@ Tensor borrow_array(const py::array& array) {
   const Shape shape = shape_of(array);
   // The last user may be another thread: the reference is dropped under the GIL.
   std::shared_ptr<void> owner(new py::object(array), [](void* p) {
-    if (Py_IsInitialized() == 0) return;
+    if (gil_is_gone()) return;
     const py::gil_scoped_acquire gil;
     delete static_cast<py::object*>(p);
   });

@@ -13,14 +13,14 @@ void write(const std::string& folder, const std::string& json, const std::vector
   ModelFile model{json, {}, {}};
   for (const auto& [name, value, group] : weights) model.weights.push_back({name, value.tensor(), group});
   for (const auto& [name, program] : programs) model.programs.emplace(name, program);
-  const py::gil_scoped_release nogil;
+  const ReleasedGil nogil;
   write_model(folder, model);
 }
 
 py::tuple read(const std::string& path, bool with_programs) {
   LoadedModel model;
   {
-    const py::gil_scoped_release nogil;
+    const ReleasedGil nogil;
     model = read_model(path, with_programs);
   }
   std::vector<Weight> weights;

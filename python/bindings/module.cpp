@@ -61,5 +61,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
       "isa", [] { return std::string(name_of(active_isa())); },
       "The instruction set in use: baseline, avx2, avx512 or neon.");
   m.def("stop_threads", &stop_threads, "Ends the pool's threads; what runs later is serial.");
-  py::module_::import("atexit").attr("register")(m.attr("stop_threads"));
+  prepare_gil_returns();
+  py::module_::import("atexit").attr("register")(py::cpp_function([] {
+    stop_threads();
+    end_gil_returns();
+  }));
 }

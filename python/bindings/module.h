@@ -2,6 +2,7 @@
 #pragma once
 
 #include "convert.h"
+#include "gil.h"
 
 namespace addax::python {
 

@@ -27,7 +27,7 @@ std::vector<Value> run(Executable& executable, const py::sequence& arguments) {
            "; received ", inputs[i].dtype());
   }
   {
-    const py::gil_scoped_release nogil;
+    const ReleasedGil nogil;
     outputs = executable.run(inputs);
   }
   std::vector<Value> results;

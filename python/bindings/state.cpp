@@ -67,6 +67,7 @@ void bind_state(py::module_& m) {
       [](const Values& inputs, const Values& outputs, const py::function& gradient) {
         // The tape may outlive this call on another thread's stack frame: the function is released under the GIL.
         const std::shared_ptr<py::function> function(new py::function(gradient), [](py::function* f) {
+          if (gil_is_gone()) return;
           const py::gil_scoped_acquire gil;
           delete f;
         });
