@@ -26,8 +26,8 @@ TEST_CASE("division is exact where the polynomial divides and stays symbolic whe
 
 TEST_CASE("what str wrote, parse reads") {
   const Dim b = Dim::unknown("batch"), t = Dim::unknown("time_1");
-  for (const Dim& dim :
-       {b, b * 2 - t * t * 3 + 7, floor_div(b + t - 1, t), min(b, t + 1) * 4, max(b, Dim(0)), Dim(12), Dim(-5)})
+  for (const Dim& dim : {b, b * 2 - t * t * 3 + 7, floor_div(b + t - 1, t), min(b, t + 1) * 4, max(b, Dim(0)),
+                         broadcast(b, t) * 2, Dim(12), Dim(-5)})
     CHECK(Dim::parse(dim.str()) == dim);
 }
 
@@ -52,6 +52,12 @@ TEST_CASE("broadcasting follows NumPy; a number wins over an unknown") {
   CHECK(broadcast({b, 1, 3}, {4, 1}, "add") == Dims{b, 4, 3});
   CHECK(broadcast({b}, {5}, "add") == Dims{5});
   CHECK(broadcast({}, {b, 2}, "add") == Dims{b, 2});
+  const Dim t = Dim::unknown("time");
+  CHECK(broadcast(broadcast(b, t), b) == broadcast(t, b));
+  CHECK(broadcast(b, t).evaluate({{"batch", 1}, {"time", 0}}) == 0);
+  CHECK(broadcast(b, t).evaluate({{"batch", 4}, {"time", 1}}) == 4);
+  CHECK_THROWS_WITH_AS(broadcast(b, t).evaluate({{"batch", 4}, {"time", 3}}),
+                       "dimensions 'batch' and 'time' have sizes 4 and 3, which cannot be broadcast together", Error);
   CHECK_THROWS_WITH_AS(broadcast({2, 3}, {4}, "add"), "add: shapes (2, 3) and (4,) cannot be broadcast together",
                        Error);
 }

@@ -62,6 +62,7 @@ class Dim {
   friend Dim floor_div(const Dim& a, const Dim& b);
   friend Dim min(const Dim& a, const Dim& b);
   friend Dim max(const Dim& a, const Dim& b);
+  friend Dim broadcast(const Dim& a, const Dim& b);
 
   struct Expression;
 
@@ -79,6 +80,8 @@ Dim operator*(const Dim& a, const Dim& b);
 Dim floor_div(const Dim& a, const Dim& b);  // exact where the polynomial divides
 Dim min(const Dim& a, const Dim& b);
 Dim max(const Dim& a, const Dim& b);
+// The size of what two axes of these sizes broadcast to, where it takes the sizes to tell; they must fit then.
+Dim broadcast(const Dim& a, const Dim& b);
 inline Dim ceil_div(const Dim& a, const Dim& b) { return floor_div(a + b - 1, b); }
 std::ostream& operator<<(std::ostream& out, const Dim& dim);
 
@@ -91,8 +94,8 @@ Shape to_shape(const Dims& dims);  // throws if a Dim is not known
 Shape evaluate(const Dims& dims, const Bindings& bindings);
 Dim product(std::span<const Dim> dims);
 
-// NumPy's rule. Two different unknowns are taken as equal, a number wins over an unknown: planning checks with the real
-// sizes. Throws ValueError that names `where` and both shapes.
+// NumPy's rule. Two different unknowns give a size that depends on which of them is 1; a number other than 1 wins over
+// an unknown: planning checks with the real sizes. Throws ValueError that names `where` and both shapes.
 Dims broadcast(const Dims& a, const Dims& b, std::string_view where);
 
 }  // namespace addax

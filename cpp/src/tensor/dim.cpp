@@ -1,5 +1,5 @@
-// Symbolic sizes as polynomials with integer coefficients over atoms: unknowns, and floor divisions, minima and maxima
-// that do not simplify. The canonical text of an atom decides order and equality.
+// Symbolic sizes as polynomials with integer coefficients over atoms: unknowns, and floor divisions, minima, maxima and
+// broadcasts that do not simplify. The canonical text of an atom decides order and equality.
 #include <algorithm>
 #include <cctype>
 #include <optional>
@@ -12,13 +12,13 @@
 namespace addax {
 namespace {
 
-enum class AtomKind { unknown, floor_div, min, max };
+enum class AtomKind { unknown, floor_div, min, max, broadcast };
 
 }  // namespace
 
 struct DimAtom {
   AtomKind kind;
-  std::string text;  // the unknown's name, or floor(a, b), min(a, b), max(a, b)
+  std::string text;  // the unknown's name, or floor(a, b), min(a, b), max(a, b), broadcast(a, b)
   Dim a, b;          // operands where it is not an unknown
 };
 
@@ -107,6 +107,12 @@ std::int64_t evaluate_atom(const DimAtom& atom, const Bindings& bindings) {
   }
   const std::int64_t a = atom.a.evaluate(bindings), b = atom.b.evaluate(bindings);
   if (atom.kind == AtomKind::floor_div) return floor_divide(a, b);
+  if (atom.kind == AtomKind::broadcast) {
+    if (a != b && a != 1 && b != 1)
+      fail(ErrorKind::value, "dimensions '", atom.a, "' and '", atom.b, "' have sizes ", a, " and ", b,
+           ", which cannot be broadcast together");
+    return a == 1 ? b : a;
+  }
   return atom.kind == AtomKind::min ? std::min(a, b) : std::max(a, b);
 }
 
@@ -197,6 +203,37 @@ Dim max(const Dim& a, const Dim& b) {
   return DimAccess::atom(AtomKind::max, call("max", a, b), a, b);
 }
 
+namespace {
+
+// What a size is the broadcast of: of itself alone unless it is an atom of that kind.
+void collect_broadcast(const Dim& dim, const Terms& terms, std::map<std::string, Dim>& parts) {
+  if (terms.size() == 1 && terms.begin()->second == 1 && terms.begin()->first.size() == 1) {
+    const DimAtom& atom = *terms.begin()->first[0];
+    if (atom.kind == AtomKind::broadcast) {
+      collect_broadcast(atom.a, DimAccess::terms(atom.a), parts);
+      collect_broadcast(atom.b, DimAccess::terms(atom.b), parts);
+      return;
+    }
+  }
+  parts.emplace(dim.str(), dim);
+}
+
+}  // namespace
+
+// Each part once and in order, so that equal sets of sizes give equal expressions.
+Dim broadcast(const Dim& a, const Dim& b) {
+  if (a == b || b == 1) return a;
+  if (a == 1 || b.known()) return b;
+  if (a.known()) return a;
+  std::map<std::string, Dim> parts;
+  collect_broadcast(a, DimAccess::terms(a), parts);
+  collect_broadcast(b, DimAccess::terms(b), parts);
+  Dim result = parts.begin()->second;
+  for (auto part = std::next(parts.begin()); part != parts.end(); ++part)
+    result = DimAccess::atom(AtomKind::broadcast, call("broadcast", result, part->second), result, part->second);
+  return result;
+}
+
 std::ostream& operator<<(std::ostream& out, const Dim& dim) { return out << dim.str(); }
 
 namespace {
@@ -263,6 +300,7 @@ class Parser {
     if (name == "floor") return floor_div(a, b);
     if (name == "min") return min(a, b);
     if (name == "max") return max(a, b);
+    if (name == "broadcast") return broadcast(a, b);
     error();
   }
   Dim number(const std::string& digits) const {

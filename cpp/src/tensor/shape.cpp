@@ -73,15 +73,9 @@ Dims broadcast(const Dims& a, const Dims& b, std::string_view where) {
   for (std::size_t i = 0; i < rank; ++i) {
     const Dim x = i + a.size() < rank ? Dim(1) : a[i + a.size() - rank];
     const Dim y = i + b.size() < rank ? Dim(1) : b[i + b.size() - rank];
-    if (x == y || y == 1) {
-      result[i] = x;
-    } else if (x == 1) {
-      result[i] = y;
-    } else if (x.known() && y.known()) {
+    if (x.known() && y.known() && !(x == y) && !(x == 1) && !(y == 1))
       fail(ErrorKind::value, where, ": shapes ", a, " and ", b, " cannot be broadcast together");
-    } else {
-      result[i] = x.known() ? x : y.known() ? y : x;
-    }
+    result[i] = broadcast(x, y);
   }
   return result;
 }
