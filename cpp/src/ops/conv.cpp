@@ -128,7 +128,7 @@ Specs infer_kernel(const Infer& in) {
 
 // ---- Runs.
 
-std::vector<std::int64_t> leading(const Shape& w) { return {w.begin(), w.end() - 2}; }
+std::span<const std::int64_t> leading(const Shape& w) { return w.sizes().first(w.sizes().size() - 2); }
 
 template <Kind kind>
 ConvShape shape_of(const Run& r, const Shape& x, const Shape& y, const Shape& w) {

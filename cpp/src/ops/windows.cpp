@@ -8,13 +8,14 @@ namespace {
 // Far above any use, far below what could overflow when two are multiplied.
 constexpr std::int64_t kLargest = std::int64_t{1} << 30;
 
-std::vector<std::int64_t> read(const Attributes& attributes, const char* name, std::size_t count,
-                               std::int64_t fallback) {
-  if (!attributes.has(name) || attributes.integers(name).empty()) return std::vector<std::int64_t>(count, fallback);
-  return attributes.integers(name);
+// The attribute, or `fallback` where it is missing or empty.
+void read(const Attributes& attributes, const char* name, std::span<std::int64_t> to, std::int64_t fallback) {
+  std::fill(to.begin(), to.end(), fallback);
+  if (!attributes.has(name) || attributes.integers(name).empty()) return;
+  std::copy_n(attributes.integers(name).begin(), to.size(), to.begin());
 }
 
-void check(const Infer& in, const char* name, const std::vector<std::int64_t>& values, std::size_t count,
+void check(const Infer& in, const char* name, std::span<const std::int64_t> values, std::size_t count,
            std::int64_t least) {
   if (values.size() != count) in.error("'", name, "' must have ", count, " entries; received ", values.size());
   for (const std::int64_t value : values) {
@@ -25,24 +26,26 @@ void check(const Infer& in, const char* name, const std::vector<std::int64_t>& v
 
 }  // namespace
 
-Windows windows_of(const Attributes& attributes, std::vector<std::int64_t> size) {
+Windows windows_of(const Attributes& attributes, std::span<const std::int64_t> size) {
   Windows w;
-  const std::size_t rank = size.size();
-  w.size = std::move(size);
-  w.stride = read(attributes, "strides", rank, 1);
-  w.dilation = read(attributes, "dilation", rank, 1);
+  const std::size_t axes = size.size();
+  w.axes = static_cast<int>(axes);
+  std::copy(size.begin(), size.end(), w.size.begin());
+  read(attributes, "strides", std::span(w.stride).first(axes), 1);
+  read(attributes, "dilation", std::span(w.dilation).first(axes), 1);
   const std::string& padding = attributes.string("padding");
   w.same = padding == "same";
-  const std::vector<std::int64_t> pads =
-      padding == "explicit" ? read(attributes, "pads", 2 * rank, 0) : std::vector<std::int64_t>(2 * rank, 0);
-  for (std::size_t i = 0; i + 1 < pads.size(); i += 2) {
-    w.pad_low.push_back(pads[i]);
-    w.pad_high.push_back(pads[i + 1]);
+  if (padding != "explicit") return w;
+  std::array<std::int64_t, 2 * kernels::kSpatial> pads;
+  read(attributes, "pads", std::span(pads).first(2 * axes), 0);
+  for (std::size_t i = 0; i < axes; ++i) {
+    w.pad_low[i] = pads[2 * i];
+    w.pad_high[i] = pads[2 * i + 1];
   }
   return w;
 }
 
-Windows windows_of(const Infer& in, std::vector<std::int64_t> size) {
+Windows windows_of(const Infer& in, std::span<const std::int64_t> size) {
   const Attributes& attributes = in.attributes();
   const std::string& padding = attributes.string("padding");
   const bool can_be_explicit = attributes.has("pads");
@@ -50,6 +53,7 @@ Windows windows_of(const Infer& in, std::vector<std::int64_t> size) {
     in.error("'padding' must be 'valid', 'same'", can_be_explicit ? " or 'explicit'" : "", "; received '", padding,
              "'");
   const std::size_t rank = size.size();
+  if (rank > kernels::kSpatial) in.error("windows have at most ", kernels::kSpatial, " spatial axes; received ", rank);
   check(in, "size of the window", size, rank, 1);
   if (can_be_explicit) {
     const auto& pads = attributes.integers("pads");
@@ -59,10 +63,9 @@ Windows windows_of(const Infer& in, std::vector<std::int64_t> size) {
       in.error("'pads' need padding 'explicit'; received '", padding, "'");
     }
   }
-  const Windows w = windows_of(attributes, std::move(size));
-  check(in, "strides", w.stride, rank, 1);
-  check(in, "dilation", w.dilation, rank, 1);
-  return w;
+  for (const char* name : {"strides", "dilation"})
+    if (attributes.has(name) && !attributes.integers(name).empty()) check(in, name, attributes.integers(name), rank, 1);
+  return windows_of(attributes, size);
 }
 
 Dims window_counts(const Infer& in, const Windows& windows, const Dims& image) {

@@ -2,6 +2,8 @@
 // pooling share.
 #pragma once
 
+#include <array>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,12 +12,15 @@
 
 namespace addax::ops {
 
-// The sliding along each spatial axis. Sizes of windows are known numbers; those of images may be symbolic.
+// The sliding along each spatial axis, in place: runs make one and may not allocate. Sizes of windows are known
+// numbers; those of images may be symbolic.
 struct Windows {
-  std::vector<std::int64_t> size, stride, dilation, pad_low, pad_high;
+  using Sizes = std::array<std::int64_t, kernels::kSpatial>;  // the first `axes` count
+  Sizes size{}, stride{}, dilation{}, pad_low{}, pad_high{};
+  int axes = 0;
   bool same = false;  // the pads follow from the image's size
 
-  int rank() const { return static_cast<int>(size.size()); }
+  int rank() const { return axes; }
   std::int64_t reach(int d) const {
     const auto i = static_cast<std::size_t>(d);
     return (size[i] - 1) * dilation[i] + 1;
@@ -24,9 +29,9 @@ struct Windows {
 
 // From the attributes strides, padding ("valid", "same" or "explicit"), pads (low, high for each axis in turn) and
 // dilation, those that the operation has; empty strides and dilation are ones. Checks everything but the images' sizes.
-Windows windows_of(const Infer& in, std::vector<std::int64_t> size);
+Windows windows_of(const Infer& in, std::span<const std::int64_t> size);
 // The same from attributes that were checked.
-Windows windows_of(const Attributes& attributes, std::vector<std::int64_t> size);
+Windows windows_of(const Attributes& attributes, std::span<const std::int64_t> size);
 
 // The number of windows along each of the image's axes 1 … rank. Throws if an image is too small for a window.
 Dims window_counts(const Infer& in, const Windows& windows, const Dims& image);
