@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <thread>
 
 #include "addax/control.h"
 #include "addax/ops.h"
@@ -210,4 +211,178 @@ TEST_CASE("cond takes one branch and its gradient; while_loop runs until its con
   const Values out = while_loop([&](const Values& v) { return less(v[0], limit); },
                                 [](const Values& v) { return Values{v[0] * 2.0}; }, {Value(Tensor::scalar<double>(3))});
   CHECK(out[0].tensor().item() == 192);
+}
+
+TEST_CASE("a run that fails on its data changes no variable, and the next one works") {
+  const VariablePtr w = variable({2}, {1, 2}, "w"), v = variable({2}, {3, 4}, "v");
+  const ProgramPtr program = record([&](Recording& r) {
+    const Value index = r.input("index", {DType::int32, {1}});
+    const Value old = Variable::read(w);
+    Variable::assign(w, old + 1.0);
+    Variable::assign(v, old * 2.0);
+    return Values{gather(Variable::read(v), index, 0)};
+  });
+  for (const ProgramPtr& p : {program, optimize(program)}) {
+    const std::vector<float> before_w = values(w->tensor()), before_v = values(v->tensor());
+    Executable executable(p);
+    CHECK_THROWS_AS(executable.run(std::vector{Tensor::of<std::int32_t>({1}, {2})}), Error);
+    CHECK(values(w->tensor()) == before_w);
+    CHECK(values(v->tensor()) == before_v);
+    CHECK(executable.run(std::vector{Tensor::of<std::int32_t>({1}, {1})})[0].item() == 2 * before_w[1]);
+    CHECK(values(w->tensor())[0] == before_w[0] + 1);
+  }
+}
+
+TEST_CASE("unknown sizes of which one turns out to be 1 broadcast, in value and gradient") {
+  const ProgramPtr program = record([&](Recording& r) {
+    const Value x = r.input("x", floats({Dim::unknown("n"), 2})), y = r.input("y", floats({Dim::unknown("m"), 2}));
+    Tape tape;
+    tape.watch(x);
+    tape.start();
+    const Value shifted = x + 1.0;
+    const Value product = shifted * y;
+    const Value total = sum(product, {0, 1});
+    return Values{shifted, product, tape.gradient({total}, {x})[0]};
+  });
+  for (const ProgramPtr& p : {program, optimize(program)}) {
+    Executable executable(p);
+    const Tensor one = Tensor::of<float>({1, 2}, {1, 2}), three = Tensor::of<float>({3, 2}, {1, 2, 3, 4, 5, 6});
+    std::vector<Tensor> out = executable.run(std::vector{one, three});
+    CHECK(out[0].shape() == Shape{1, 2});
+    CHECK(values(out[1]) == std::vector<float>{2, 6, 6, 12, 10, 18});
+    CHECK(values(out[2]) == std::vector<float>{9, 12});
+    out = executable.run(std::vector{three, one});
+    CHECK(out[0].shape() == Shape{3, 2});
+    CHECK(values(out[2]) == std::vector<float>{1, 2, 1, 2, 1, 2});
+    CHECK_THROWS_AS(executable.run(std::vector{three, Tensor::zeros(DType::float32, {2, 2})}), Error);
+  }
+}
+
+TEST_CASE("an operation whose main result nobody reads still has a place for it") {
+  const ProgramPtr program = record([&](Recording& r) {
+    const Value x = r.input("x", floats({1, 2, 2, 1}));
+    const std::vector<std::int64_t> two{2, 2};
+    return Values{apply(operation_named("max_pool"), std::vector{x}, {{"pool_size", two}, {"strides", two}})[1]};
+  });
+  const std::vector<Tensor> out =
+      Executable(optimize(program)).run(std::vector{Tensor::of<float>({1, 2, 2, 1}, {1, 4, 3, 2})});
+  CHECK(out[0].data_as<std::int32_t>()[0] == 1);
+}
+
+TEST_CASE("no family of operations allocates in a replay") {
+  const VariablePtr w = variable({3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9}, "w");
+  const std::vector<std::int64_t> ones{1, 1}, two{2, 2};
+  const ProgramPtr program = record([&](Recording& r) {
+    const Value x = r.input("x", floats({kBatch, 3})), image = r.input("image", floats({kBatch, 8, 8, 2}));
+    const Value kernel(Tensor::of<float>({3, 3, 2, 2}, std::vector<float>(36, 0.5F)));
+    Tape tape;
+    tape.watch(x);
+    tape.watch(image);
+    tape.start();
+    Value y =
+        apply_one(operation_named("conv"), {image, kernel}, {{"strides", ones}, {"padding", std::string("same")}});
+    y = apply(operation_named("max_pool"), std::vector{y}, {{"pool_size", two}, {"strides", two}})[0];
+    y = apply_one(operation_named("resize"), {y}, {{"size", Dims{5, 5}}, {"method", std::string("bilinear")}});
+    const ScanResult loop = scan(
+        [&](const Values& carry, const Values& step) {
+          const Value next = tanh(matmul(expand_dims(carry[0] + step[0], 0), Variable::read(w)));
+          return std::pair(Values{reshape(next, {3})}, Values{next});
+        },
+        {Value(Tensor::zeros(DType::float32, {3}))}, {x}, kBatch);
+    const Value picked = cond(
+        greater(sum(x, {0, 1}), Value(Tensor::scalar<float>(0))), [&] { return Values{x * x}; },
+        [&] { return Values{softmax(x, -1)}; })[0];
+    const Value loss = sum(y, all_axes(y)) + sum(loop.ys[0], all_axes(loop.ys[0])) + sum(picked, {0, 1}) +
+                       sum(gather(x, Value(Tensor::of<std::int32_t>({2}, {0, 1})), 0), {0, 1}) +
+                       sum(cumsum(x, 0), {0, 1}) + sum(transpose(pad(x, {1, 0}, {0, 2}), {1, 0}), {0, 1});
+    const Values g = tape.gradient({loss}, {x, image, tape.value_of(w)});
+    Variable::assign(w, Variable::read(w) - g[2] * 0.01);
+    const Values counted = while_loop([&](const Values& v) { return less(v[0], Value(Tensor::scalar<float>(3))); },
+                                      [&](const Values& v) { return Values{v[0] + 1.0, v[1] * 2.0}; },
+                                      {Value(Tensor::scalar<float>(0)), x});
+    const Value key(Tensor::of<std::int64_t>({2}, {1, 2}));
+    const Value noise =
+        apply_one(operation_named("random_normal"), {key}, {{"shape", Dims{kBatch, 3}}, {"dtype", DType::float32}});
+    const Values top = apply(operation_named("top_k"), std::vector{x}, {{"k", std::int64_t{2}}});
+    return Values{loss,
+                  g[0],
+                  g[1],
+                  counted[1],
+                  noise,
+                  top[0],
+                  top[1],
+                  apply_one(operation_named("sort"), {x}, {{"axis", std::int64_t{0}}}),
+                  argsort(x, 1),
+                  ops::max(x, {1}),
+                  concatenate({x, slice(x, {0, 1}, {kBatch, 3}, {1, 1})}, 1)};
+  });
+  for (const ProgramPtr& p : {program, optimize(program)}) {
+    Session session(p, std::vector<Shape>{{4, 3}, {4, 8, 8, 2}});
+    const Tensor x = Tensor::of<float>({4, 3}, std::vector<float>(12, 0.25F));
+    const Tensor image = Tensor::zeros(DType::float32, {4, 8, 8, 2});
+    const void* in[] = {x.data(), image.data()};
+    std::vector<Tensor> results;
+    std::vector<void*> out;
+    for (int i = 0; i < session.output_count(); ++i) {
+      results.emplace_back(session.output_dtype(i), session.output_shape(i));
+      out.push_back(results.back().data());
+    }
+    session.run(in, out);
+    const std::int64_t before = allocations;
+    for (int i = 0; i < 10; ++i) session.run(in, out);
+    CHECK(allocations - before == 0);
+  }
+}
+
+TEST_CASE("threads predict with one program while another assigns its variable") {
+  const VariablePtr w = variable({64}, std::vector<float>(64, 0), "w");
+  Executable executable(optimize(record([&](Recording& r) {
+    const Value x = r.input("x", floats({kBatch}));
+    return Values{Variable::read(w) * 1.0, x * 2.0};
+  })));
+  std::atomic<bool> go = true;
+  std::atomic<int> torn = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      const Tensor x = Tensor::zeros(DType::float32, {t + 1});
+      while (go) {
+        const std::vector<float> seen = values(executable.run(std::vector{x})[0]);
+        for (const float number : seen) torn += number != seen[0];
+        torn += Variable::read(w).tensor().data_as<float>()[0] < 0;
+      }
+    });
+  }
+  for (int i = 0; i < 2000; ++i)
+    Variable::assign(w, Value(Tensor::of<float>({64}, std::vector<float>(64, static_cast<float>(i)))));
+  go = false;
+  for (std::thread& thread : threads) thread.join();
+  CHECK(torn == 0);
+}
+
+TEST_CASE("nothing can be added to a recording that has finished, nor its values used elsewhere") {
+  Value leaked;
+  const auto recording = Recording::begin();
+  leaked = recording->input("x", floats({2}));
+  recording->finish({leaked + 1.0});
+  CHECK_THROWS_WITH_AS(leaked + 1.0, "the recording has finished: nothing can be added to its program", Error);
+  CHECK_THROWS_AS(recording->finish({leaked}), Error);
+  recording->end();
+  CHECK_THROWS_AS(leaked + 1.0, Error);
+  CHECK_THROWS_AS(record([&](Recording&) { return Values{leaked + 1.0}; }), Error);
+  CHECK_THROWS_AS(leaked.tensor(), Error);
+}
+
+TEST_CASE("a body that leaves a recording open does not disturb the one around it") {
+  const Value x(Tensor::scalar<float>(1)), yes(Tensor::scalar<bool>(true));
+  std::shared_ptr<Recording> left;
+  CHECK_THROWS_AS(cond(
+                      yes,
+                      [&]() -> Values {
+                        left = Recording::begin();
+                        throw Error(ErrorKind::value, "in the middle");
+                      },
+                      [&] { return Values{x}; }),
+                  Error);
+  CHECK(Recording::current() == nullptr);
 }

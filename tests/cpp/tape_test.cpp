@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <thread>
+
+#include "addax/control.h"
 #include "addax/ops.h"
 
 using namespace addax;
@@ -83,4 +86,55 @@ TEST_CASE("the memory of a broadcast value gets the sum of the gradient") {
   const Value g = tape.gradient({y}, {bias})[0];
   CHECK(g.tensor().data_as<double>()[0] == 5);
   CHECK(g.tensor().data_as<double>()[2] == 9);
+}
+
+TEST_CASE("an upstream gradient of another shape than its target is an error") {
+  const Value x(Tensor::of<double>({2}, {1, 2}));
+  Tape tape;
+  tape.watch(x);
+  tape.start();
+  const Value y = x * 2.0;
+  CHECK_THROWS_WITH_AS(tape.gradient({y}, {x}, {scalar(1)}),
+                       "gradient: a target of shape (2,) has an upstream gradient of shape ()", Error);
+}
+
+TEST_CASE("a tape may be destroyed on another thread than the one that it writes for") {
+  const Value x = scalar(3);
+  auto tape = std::make_unique<Tape>();
+  tape->watch(x);
+  tape->start();
+  std::thread([&] { tape.reset(); }).join();
+  CHECK(item(x * x) == 9);
+}
+
+TEST_CASE("a very long chain of operations is walked back and released without recursion") {
+  const Value x = scalar(1);
+  Tape tape;
+  tape.watch(x);
+  tape.start();
+  Value y = x;
+  for (int i = 0; i < 100000; ++i) y = y + x;
+  CHECK(item(tape.gradient({y}, {x})[0]) == 100001);
+}
+
+TEST_CASE("second derivatives go through scan and cond") {
+  // y = x · (x · (x · 1)) = x³ by a scan that multiplies, then x³ · x or x³ by a branch.
+  for (const bool which : {true, false}) {
+    const Value x = scalar(2);
+    Tape outer(true);
+    outer.watch(x);
+    outer.start();
+    Tape inner;
+    inner.watch(x);
+    inner.start();
+    const ScanResult r =
+        scan([&](const Values& carry, const Values&) { return std::pair(Values{carry[0] * x}, Values{}); }, {scalar(1)},
+             {}, 3);
+    const Value y = cond(
+        Value(Tensor::scalar<bool>(which)), [&] { return Values{r.carry[0] * x}; },
+        [&] { return Values{r.carry[0]}; })[0];
+    const Value first = inner.gradient({y}, {x})[0];
+    CHECK(item(first) == doctest::Approx(which ? 32 : 12));
+    CHECK(item(outer.gradient({first}, {x})[0]) == doctest::Approx(which ? 48 : 12));
+  }
 }

@@ -76,18 +76,19 @@ class Recording : public std::enable_shared_from_this<Recording> {
  public:
   enum class Kind {
     program,
-    body
-  };  // a body belongs to a control-flow operation: what it uses from outside comes in as inputs
+    body  // of a control-flow operation: what it uses from outside comes in as inputs
+  };
   static std::shared_ptr<Recording> begin(Kind kind = Kind::program);  // becomes the thread's current one
   static std::shared_ptr<Recording> current();                         // nullptr if none
-  void end();                                                          // restores the one before
+  void end();             // restores the one before; throws unless this is the current one
+  void leave() noexcept;  // restores the one before, whatever was begun since
 
   Value input(const std::string& name, const Spec& spec);
   Values record(const Operation& operation, std::span<const Value> inputs, Attributes attributes, const Specs& outputs);
   Value read(const VariablePtr& variable);
   void assign(const VariablePtr& variable, const Value& value);
 
-  // The raw program: nothing optimised. Captured values follow the declared inputs.
+  // The raw program: nothing optimised. Captured values follow the declared inputs. Nothing can be recorded afterwards.
   ProgramPtr finish(const Values& outputs);
   const Values& captured() const { return captured_; }
   // Variables assigned in a body, with their new values and where the old ones stand among the captured values; the
@@ -101,6 +102,7 @@ class Recording : public std::enable_shared_from_this<Recording> {
 
  private:
   explicit Recording(Kind kind) : kind_(kind) {}
+  void require_open() const;
   int slot_of(const Value& value);
   Value capture(const Value& outer, const std::string& name);
 
@@ -110,6 +112,7 @@ class Recording : public std::enable_shared_from_this<Recording> {
     int captured;  // index into captured_; -1 in the recording of a whole program
   };
   Kind kind_;
+  bool finished_ = false;
   std::shared_ptr<Recording> parent_;
   Program program_;
   std::unordered_map<std::uint64_t, int> foreign_;  // id of a constant or captured value → slot

@@ -27,8 +27,8 @@ class Session {
   int output_count() const;
   std::int64_t arena_bytes() const;
 
-  // Caller-owned memory of the planned shapes. An operation's error on the data (an index out of range) comes out as
-  // Error; variables whose assignment had not been reached keep their values.
+  // Caller-owned memory of the planned shapes, 64-byte alignment not needed; inputs and outputs do not overlap. An
+  // operation's error on the data (an index out of range) comes out as Error; all variables then keep their values.
   void run(std::span<const void* const> inputs, std::span<void* const> outputs);
 
  private:

@@ -1,11 +1,10 @@
 // The tape: the operations that led from watched values to others, so that gradients can be taken by walking back.
-// A tape belongs to the thread that started it.
+// A tape writes down what the thread that started it does; it may be destroyed on any thread. What it wrote lives until
+// its gradient is taken, or until reset().
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <unordered_map>
-#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -29,16 +28,17 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  void start();  // operations of this thread are written down from here
+  void start();  // operations of this thread are written down from here; throws Error(value) if they are already
   void stop();
   bool active() const;
   void reset();  // forgets all
 
-  void watch(const Value& value);
-  bool watches(const Value& value) const { return watched_.contains(value.id()); }
+  void watch(const Value& value);  // throws Error(value) unless it is floating-point
+  bool watches(const Value& value) const;
 
   // d targets / d sources: one Value per source, empty where there is no path. Without upstream: ones. The walk itself
   // is made of operations: outer tapes write it down. A tape that is not persistent forgets everything afterwards.
+  // Throws Error(value) if an upstream gradient does not have its target's shape, and what gradient rules throw.
   Values gradient(const Values& targets, const Values& sources, const Values& upstream = {});
   // The same for values and variables. One that was read, assigned and read again gets the sum over its values.
   Values gradient_by(const Values& targets, const std::vector<Source>& sources, const Values& upstream = {});
@@ -51,22 +51,13 @@ class Tape {
   static void write_custom(const Values& inputs, const Values& outputs, GradientFunction gradient);
   static void note_read(const VariablePtr& variable, const Value& value, const Recording* where);
   static bool any_watches(const Value& value);
-  static bool any_active();  // on this thread
 
  private:
-  struct Entry;
-  void add(Entry entry);
+  struct Book;  // what is written; a thread's list of open tapes holds it too
+  class Walk;
+  static std::vector<std::shared_ptr<Book>>& open_books();  // of this thread
 
-  bool persistent_;
-  bool watch_variables_;
-  std::shared_ptr<Recording> home_;  // the recording that was current when the tape started
-  std::vector<Entry> entries_;
-  std::unordered_set<std::uint64_t> watched_;
-  struct Reads {
-    VariablePtr variable;  // kept, so that the address stays its own
-    Values values;         // one more after each assignment
-  };
-  std::unordered_map<const Variable*, Reads> variables_;
+  std::shared_ptr<Book> book_;
 };
 
 }  // namespace addax

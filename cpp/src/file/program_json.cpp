@@ -1,5 +1,6 @@
 #include "file/program_json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -177,6 +178,8 @@ class Reader {
       const Spec spec = read_spec(entry, what_);
       const std::string& name = string(member(entry, "name", Json::value_t::string, what_), what_);
       const VariablePtr variable = find_variable_(name);
+      if (std::find(program_.variables.begin(), program_.variables.end(), variable) != program_.variables.end())
+        fail(ErrorKind::value, what_, ": variable '", name, "' is declared twice");
       if (spec != Spec{variable->dtype(), to_dims(variable->shape())})
         fail(ErrorKind::value, what_, ": variable '", name, "' is declared as ", spec, " but is ",
              Spec{variable->dtype(), to_dims(variable->shape())});
@@ -231,6 +234,8 @@ class Reader {
     const std::int64_t variable = integer(pair[0], what_);
     if (variable < 0 || variable >= static_cast<std::int64_t>(program_.variables.size()))
       fail(ErrorKind::value, what_, ": there is no variable ", variable);
+    for (const Assignment& a : program_.assignments)
+      if (a.variable == variable) fail(ErrorKind::value, what_, ": variable ", variable, " is assigned twice");
     const int slot = read_slot(pair[1], what_);
     const Spec& wanted = program_.slots[at(program_.variable_slots[static_cast<std::size_t>(variable)])].spec;
     // Sizes are compared when the program is planned.

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "addax/ops.h"
+#include "addax/program.h"
 
 namespace addax {
 namespace {
@@ -108,6 +109,16 @@ Specs infer(const Operation& operation, std::span<const Spec> inputs, Attributes
     fail(ErrorKind::type, operation.name, ": takes ", operation.min_inputs,
          operation.max_inputs == operation.min_inputs ? "" : " or more", " inputs; received ", count);
   return operation.infer(Infer(operation, inputs, attributes));
+}
+
+bool may_fail(const Operation& operation, const Attributes& attributes) {
+  if (operation.traits.may_fail) return true;
+  return std::any_of(attributes.entries().begin(), attributes.entries().end(), [](const auto& entry) {
+    const ProgramPtr* nested = std::get_if<ProgramPtr>(&entry.second);
+    return nested != nullptr && std::any_of((*nested)->steps.begin(), (*nested)->steps.end(), [](const Step& step) {
+             return may_fail(*step.operation, step.attributes);
+           });
+  });
 }
 
 const char* Infer::name() const { return operation_.name; }

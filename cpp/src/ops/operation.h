@@ -101,7 +101,8 @@ class Run {
   int output_count() const { return static_cast<int>(outputs_.size()); }
   const Buffer& input(int i) const { return inputs_[static_cast<std::size_t>(i)]; }
   const Buffer& output(int i) const { return outputs_[static_cast<std::size_t>(i)]; }
-  // An output that nobody reads has no memory (data is null) if the operation says optional_outputs.
+  // An output that nobody reads, but for the first, has no memory (data is null) if the operation says
+  // optional_outputs.
   bool wants(int i) const { return output(i).data != nullptr; }
   template <class T>
   const T* in(int i) const {
@@ -168,7 +169,8 @@ struct Traits {
   bool elementwise = false;       // output i depends on element i of the (broadcast) inputs alone
   bool in_place = false;          // an output may share the memory of an input of the same size and dtype
   bool view = false;              // output 0 is input 0's memory with another shape (reshape)
-  bool optional_outputs = false;  // outputs that nobody reads may be left out
+  bool optional_outputs = false;  // outputs but the first may be left out where nobody reads them
+  bool may_fail = false;          // `run` throws on some data: an index out of range
   bool internal = false;          // made by passes only, after differentiation
 };
 
@@ -178,7 +180,7 @@ struct Operation {
   int max_inputs;  // kAnyNumber: no bound
   std::vector<AttributeSpec> attributes = {};
   Specs (*infer)(const Infer&);
-  void (*run)(const Run&);
+  void (*run)(const Run&);  // throws only if the traits say so, and then before it writes anything
   std::int64_t (*workspace)(const Run&) = nullptr;  // bytes; the buffers have shapes but no data
   // Made once per planned step and kept with it: sessions of nested programs, packed weights. May allocate.
   std::shared_ptr<void> (*prepare)(const Run&) = nullptr;
@@ -220,6 +222,9 @@ const Operation& operation_named(std::string_view name);  // throws ValueError
 Attributes normalize(const Operation& operation, Attributes attributes);
 // The shape rule with the number of inputs checked first.
 Specs infer(const Operation& operation, std::span<const Spec> inputs, Attributes& attributes);
+
+// Whether running the step may throw on some data; a step with nested programs may if one of theirs may.
+bool may_fail(const Operation& operation, const Attributes& attributes);
 
 // Runs the operation if all inputs are concrete, else records it; writes it on the open gradient tapes that watch an
 // input.

@@ -255,13 +255,15 @@ std::span<const Operation> pool_family() {
        .attributes = {{"shape", AttributeKind::dims}},
        .infer = infer_scatter,
        .run = run_scatter,
-       .gradient = scatter_gradient},
+       .gradient = scatter_gradient,
+       .traits = {.may_fail = true}},
       {.name = "pool_gather",
        .min_inputs = 2,
        .max_inputs = 2,
        .infer = infer_gather,
        .run = run_gather,
-       .gradient = gather_gradient},
+       .gradient = gather_gradient,
+       .traits = {.may_fail = true}},
   };
   return table;
 }

@@ -93,10 +93,25 @@ class Planner {
       Specs in;
       for (const int input : step.inputs) in.push_back({slot(input).spec.dtype, to_dims(plan_.shapes[at(input)])});
       const Specs out = infer(*step.operation, in, planned.attributes);
-      for (std::size_t i = 0; i < out.size(); ++i) plan_.shapes[at(step.outputs[i])] = to_shape(out[i].dims);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        check_recorded(*step.operation, step.outputs[i], out[i].dims);
+        plan_.shapes[at(step.outputs[i])] = to_shape(out[i].dims);
+      }
+      if (may_fail(*step.operation, planned.attributes)) last_failing_ = static_cast<int>(plan_.steps.size());
       if (step.operation->traits.view) root_[at(step.outputs[0])] = root_[at(step.inputs[0])];
       plan_.steps.push_back(std::move(planned));
     }
+  }
+
+  // What later steps and passes rely on: the sizes are those that the recorded expressions give. A slice of fewer
+  // elements than it skips has an expression below 0 and is empty.
+  void check_recorded(const Operation& operation, int output, const Dims& seen) const {
+    const Dims& recorded = slot(output).spec.dims;
+    Dims wanted = numbers(recorded);
+    for (Dim& dim : wanted) dim = max(dim, 0);
+    if (wanted != seen)
+      fail(ErrorKind::value, operation.name, ": gives shape ", seen, " for these inputs, where ", recorded, " = ",
+           wanted, " was recorded");
   }
 
   void check_assignments() const {
@@ -147,15 +162,15 @@ class Planner {
 
   bool placed(int root) const { return plan_.places[at(root)].home != Home::none || block_of_[at(root)] >= 0; }
 
-  // A new value goes straight into its variable when nobody reads the old one later. The step that makes it may read
-  // the old value only if it works in place.
+  // A new value goes straight into its variable when nobody reads the old one later and no later step may fail. The
+  // step that makes it may read the old value only if it works in place.
   void place_variables() {
     for (const Assignment& a : program_.assignments) {
       const int root = root_[at(a.slot)];
       if (slot(root).kind != SlotKind::step || placed(root)) continue;
       const int old = program_.variable_slots[at(a.variable)];
       const int producer = slot(root).index;
-      if (last_use_[at(old)] > producer) continue;
+      if (producer <= last_failing_ || last_use_[at(old)] > producer) continue;
       if (last_use_[at(old)] == producer && !overwrites(producer, root, old)) continue;
       plan_.places[at(root)] = {Home::variable, a.variable, 0};
     }
@@ -184,7 +199,8 @@ class Planner {
       std::vector<int> taken;
       for (const int output : step.outputs) {
         if (root_[at(output)] != output || placed(output)) continue;
-        if (!wanted_[at(output)] && step.operation->traits.optional_outputs) continue;
+        const bool optional = step.operation->traits.optional_outputs && output != step.outputs[0];
+        if (optional && !wanted_[at(output)]) continue;
         const int reused = step.operation->traits.in_place ? dying_input(step, s, output, taken) : -1;
         if (reused >= 0) {
           taken.push_back(reused);
@@ -293,6 +309,7 @@ class Planner {
   Bindings bindings_;
   std::vector<int> root_;  // the slot whose memory this one shows
   std::vector<int> first_use_, last_use_;
+  int last_failing_ = -1;      // the last step that may fail
   std::vector<bool> wanted_;   // whether anybody reads it
   std::vector<int> block_of_;  // per root, -1: not in the arena
   std::vector<Block> blocks_;

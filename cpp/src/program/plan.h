@@ -1,6 +1,7 @@
 // Plan: where every value of a program lives for given input shapes. Values share one arena; a value's place is reused
 // once its last reader has run. Elementwise steps overwrite an input that dies with them, outputs go straight into the
-// caller's memory, new values of variables straight into the variable where all readers of the old value come before.
+// caller's memory, new values of variables straight into the variable where all readers of the old value come before
+// and nothing after may fail: a run that throws has changed no variable.
 #pragma once
 
 #include <span>

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "addax/error.h"
-#include "addax/ops.h"
 #include "addax/program.h"
 #include "addax/tape.h"
 #include "ops/operation.h"
@@ -25,13 +24,20 @@ std::shared_ptr<Recording> Recording::current() { return current_recording; }
 void Recording::end() {
   if (current_recording.get() != this)
     fail(ErrorKind::runtime, "recordings must end in the order opposite to their beginnings");
-  current_recording = parent_;
+  leave();
+}
+
+void Recording::leave() noexcept { current_recording = parent_; }
+
+void Recording::require_open() const {
+  if (finished_) fail(ErrorKind::runtime, "the recording has finished: nothing can be added to its program");
 }
 
 SuspendRecording::SuspendRecording() : saved_(std::move(current_recording)) { current_recording = nullptr; }
 SuspendRecording::~SuspendRecording() { current_recording = std::move(saved_); }
 
 Value Recording::input(const std::string& name, const Spec& spec) {
+  require_open();
   const int slot = program_.add_slot(spec, SlotKind::input, static_cast<int>(program_.inputs.size()));
   program_.inputs.push_back(slot);
   program_.input_names.push_back(name);
@@ -72,6 +78,7 @@ int Recording::slot_of(const Value& value) {
 
 Values Recording::record(const Operation& operation, std::span<const Value> inputs, Attributes attributes,
                          const Specs& outputs) {
+  require_open();
   Step step{&operation, std::move(attributes), {}, {}};
   for (const Value& value : inputs) step.inputs.push_back(slot_of(value));
   Values results;
@@ -85,6 +92,7 @@ Values Recording::record(const Operation& operation, std::span<const Value> inpu
 }
 
 Value Recording::read(const VariablePtr& variable) {
+  require_open();
   const auto found = variable_values_.find(variable.get());
   if (found != variable_values_.end()) {
     Tape::note_read(variable, found->second, this);
@@ -110,13 +118,12 @@ Value Recording::read(const VariablePtr& variable) {
 }
 
 void Recording::assign(const VariablePtr& variable, const Value& value) {
+  require_open();
   if (!variable_values_.contains(variable.get())) read(variable);
   for (Seen& seen : variables_seen_) seen.assigned = seen.assigned || seen.variable == variable;
-  const bool own = value.symbolic() && value.recording().get() == this;
-  const Value assigned = own ? value : Value(value.spec(), shared_from_this(), slot_of(value));
-  // Under a tape the variable is a source of gradients of its own, whatever its new value was computed from.
-  const bool source = variable->trainable() && Tape::any_active();
-  variable_values_[variable.get()] = source ? ops::stop_gradient(assigned) : assigned;
+  // As when it is assigned eagerly, what the variable holds now is a value of its own to tapes, whatever it was computed
+  // from: gradients by the variable do not count other uses of `value`, and none flow on.
+  variable_values_[variable.get()] = Value(value.spec(), shared_from_this(), slot_of(value));
 }
 
 std::vector<Recording::Assigned> Recording::assigned() const {
@@ -127,6 +134,7 @@ std::vector<Recording::Assigned> Recording::assigned() const {
 }
 
 ProgramPtr Recording::finish(const Values& outputs) {
+  require_open();
   for (const Value& output : outputs) program_.outputs.push_back(slot_of(output));
   if (kind_ == Kind::program) {
     for (const Assigned& a : assigned()) {
@@ -134,6 +142,7 @@ ProgramPtr Recording::finish(const Values& outputs) {
       program_.assignments.push_back({static_cast<int>(it - program_.variables.begin()), a.value.slot()});
     }
   }
+  finished_ = true;
   return std::make_shared<const Program>(std::move(program_));
 }
 

@@ -1,6 +1,10 @@
 #include "addax/tape.h"
 
 #include <algorithm>
+#include <atomic>
+#include <span>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "addax/error.h"
 #include "addax/ops.h"
@@ -9,16 +13,20 @@
 
 namespace addax {
 
-struct Tape::Entry {
+namespace {
+
+struct Entry {
   const Operation* operation;  // nullptr: a custom gradient
   Attributes attributes;
   Values inputs, outputs;
   GradientFunction custom;
 };
 
-namespace {
-
-thread_local std::vector<Tape*> active_tapes;
+// A variable's values under a tape.
+struct Reads {
+  VariablePtr variable;  // kept, so that the address stays its own
+  Values values;         // one more after each assignment
+};
 
 using GradientsById = std::unordered_map<std::uint64_t, Value>;
 
@@ -28,96 +36,125 @@ void accumulate(GradientsById& gradients, const Value& value, const Value& contr
   total = total ? ops::add(total, contribution) : contribution;
 }
 
-void check_gradient(const Operation& operation, const Value& input, const Value& gradient) {
-  if (gradient.dims().size() != input.dims().size())
-    fail(ErrorKind::runtime, "gradient of ", operation.name, ": an input of shape ", input.dims(),
-         " got a gradient of shape ", gradient.dims());
+// Whether a gradient has its value's shape, as far as both are known.
+bool fits(const Value& gradient, const Value& value) {
+  const Dims &a = gradient.dims(), &b = value.dims();
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (a[i].known() && b[i].known() && !(a[i] == b[i])) return false;
+  return true;
 }
-
-// Takes the tape off the active list while it is walked, so that it does not write down its own walk.
-class Pause {
- public:
-  explicit Pause(Tape* tape) : saved_(active_tapes) { std::erase(active_tapes, tape); }
-  ~Pause() { active_tapes = std::move(saved_); }
-  Pause(const Pause&) = delete;
-  Pause& operator=(const Pause&) = delete;
-
- private:
-  std::vector<Tape*> saved_;
-};
 
 }  // namespace
 
-Tape::Tape(bool persistent, bool watch_variables) : persistent_(persistent), watch_variables_(watch_variables) {}
+struct Tape::Book {
+  bool persistent;
+  bool watch_variables;
+  std::atomic<bool> open = false;
+  bool walked = false;              // while its gradient is taken: it does not write down its own walk
+  std::shared_ptr<Recording> home;  // the recording that was current when the tape started
+  std::vector<Entry> entries;
+  std::unordered_set<std::uint64_t> watched;
+  std::unordered_map<const Variable*, Reads> variables;
+
+  bool writes() const { return open && !walked; }
+  bool watches(const Value& value) const { return watched.contains(value.id()); }
+  bool watches_any(std::span<const Value> values) const {
+    return std::any_of(values.begin(), values.end(), [&](const Value& v) { return watches(v); });
+  }
+  void add(Entry entry) {
+    for (const Value& output : entry.outputs)
+      if (is_floating(output.dtype())) watched.insert(output.id());
+    entries.push_back(std::move(entry));
+  }
+};
+
+class Tape::Walk {
+ public:
+  explicit Walk(Book& book) : book_(book), before_(book.walked) { book.walked = true; }
+  ~Walk() { book_.walked = before_; }
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
+
+ private:
+  Book& book_;
+  bool before_;
+};
+
+std::vector<std::shared_ptr<Tape::Book>>& Tape::open_books() {
+  thread_local std::vector<std::shared_ptr<Book>> books;
+  return books;
+}
+
+Tape::Tape(bool persistent, bool watch_variables) : book_(std::make_shared<Book>()) {
+  book_->persistent = persistent;
+  book_->watch_variables = watch_variables;
+}
 
 Tape::~Tape() { stop(); }
 
 void Tape::start() {
   if (active()) fail(ErrorKind::value, "the tape is already recording");
-  home_ = Recording::current();
-  active_tapes.push_back(this);
+  std::vector<std::shared_ptr<Book>>& books = open_books();
+  std::erase_if(books, [](const auto& book) { return !book->open; });  // those that other threads closed
+  book_->home = Recording::current();
+  book_->open = true;
+  books.push_back(book_);
 }
 
-void Tape::stop() { std::erase(active_tapes, this); }
+void Tape::stop() {
+  book_->open = false;
+  std::erase(open_books(), book_);
+}
 
-bool Tape::active() const { return std::find(active_tapes.begin(), active_tapes.end(), this) != active_tapes.end(); }
+bool Tape::active() const { return book_->open; }
 
 void Tape::reset() {
-  entries_.clear();
-  watched_.clear();
-  variables_.clear();
+  book_->entries.clear();
+  book_->watched.clear();
+  book_->variables.clear();
 }
 
 void Tape::watch(const Value& value) {
   if (!is_floating(value.dtype()))
     fail(ErrorKind::value, "only floating-point values can be watched; received ", value.spec());
-  watched_.insert(value.id());
+  book_->watched.insert(value.id());
 }
 
-void Tape::add(Entry entry) {
-  for (const Value& output : entry.outputs)
-    if (is_floating(output.dtype())) watched_.insert(output.id());
-  entries_.push_back(std::move(entry));
-}
+bool Tape::watches(const Value& value) const { return book_->watches(value); }
 
 void Tape::write(const Operation& operation, const Attributes& attributes, std::span<const Value> inputs,
                  std::span<const Value> outputs) {
   if (operation.gradient == nullptr) return;
-  for (Tape* tape : active_tapes) {
-    const bool watched = std::any_of(inputs.begin(), inputs.end(), [&](const Value& v) { return tape->watches(v); });
-    if (watched)
-      tape->add({&operation, attributes, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}, nullptr});
-  }
+  for (const auto& book : open_books())
+    if (book->writes() && book->watches_any(inputs))
+      book->add({&operation, attributes, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}, nullptr});
 }
 
 void Tape::write_custom(const Values& inputs, const Values& outputs, GradientFunction gradient) {
-  for (Tape* tape : active_tapes) {
-    const bool watched = std::any_of(inputs.begin(), inputs.end(), [&](const Value& v) { return tape->watches(v); });
-    if (watched) tape->add({nullptr, {}, inputs, outputs, gradient});
-  }
+  for (const auto& book : open_books())
+    if (book->writes() && book->watches_any(inputs)) book->add({nullptr, {}, inputs, outputs, gradient});
 }
 
 void Tape::note_read(const VariablePtr& variable, const Value& value, const Recording* where) {
-  for (Tape* tape : active_tapes) {
-    if (tape->home_.get() != where) continue;
-    Reads& reads = tape->variables_.try_emplace(variable.get(), Reads{variable, {}}).first->second;
-    const bool seen = std::any_of(reads.values.begin(), reads.values.end(),
-                                  [&](const Value& earlier) { return earlier.id() == value.id(); });
-    if (!seen) reads.values.push_back(value);
-    if (tape->watch_variables_ && variable->trainable() && is_floating(value.dtype()))
-      tape->watched_.insert(value.id());
+  for (const auto& book : open_books()) {
+    if (!book->writes() || book->home.get() != where) continue;
+    Values& values = book->variables.try_emplace(variable.get(), Reads{variable, {}}).first->second.values;
+    const bool seen =
+        std::any_of(values.begin(), values.end(), [&](const Value& earlier) { return earlier.id() == value.id(); });
+    if (!seen) values.push_back(value);
+    if (book->watch_variables && variable->trainable() && is_floating(value.dtype())) book->watched.insert(value.id());
   }
 }
 
-bool Tape::any_active() { return !active_tapes.empty(); }
-
 bool Tape::any_watches(const Value& value) {
-  return std::any_of(active_tapes.begin(), active_tapes.end(), [&](const Tape* tape) { return tape->watches(value); });
+  return std::any_of(open_books().begin(), open_books().end(),
+                     [&](const auto& book) { return book->writes() && book->watches(value); });
 }
 
 Value Tape::value_of(const VariablePtr& variable) const {
-  const auto it = variables_.find(variable.get());
-  return it == variables_.end() ? Value() : it->second.values.front();
+  const auto it = book_->variables.find(variable.get());
+  return it == book_->variables.end() ? Value() : it->second.values.front();
 }
 
 Values Tape::gradient_by(const Values& targets, const std::vector<Source>& sources, const Values& upstream) {
@@ -126,15 +163,15 @@ Values Tape::gradient_by(const Values& targets, const std::vector<Source>& sourc
   for (const Source& source : sources) {
     const std::size_t before = values.size();
     if (const VariablePtr* variable = std::get_if<VariablePtr>(&source)) {
-      const auto it = variables_.find(variable->get());
-      if (it != variables_.end()) values.insert(values.end(), it->second.values.begin(), it->second.values.end());
+      const auto it = book_->variables.find(variable->get());
+      if (it != book_->variables.end()) values.insert(values.end(), it->second.values.begin(), it->second.values.end());
     } else {
       values.push_back(std::get<Value>(source));
     }
     counts.push_back(values.size() - before);
   }
   const Values gradients = gradient(targets, values, upstream);
-  const Pause pause(this);
+  const Walk walk(*book_);
   Values results;
   auto next = gradients.begin();
   for (const std::size_t count : counts) {
@@ -147,13 +184,18 @@ Values Tape::gradient_by(const Values& targets, const std::vector<Source>& sourc
 }
 
 Values Tape::gradient(const Values& targets, const Values& sources, const Values& upstream) {
-  const Pause pause(this);
+  const std::shared_ptr<Book> book = book_;
+  const Walk walk(*book);
+  for (std::size_t i = 0; i < std::min(targets.size(), upstream.size()); ++i)
+    if (upstream[i] && !fits(upstream[i], targets[i]))
+      fail(ErrorKind::value, "gradient: a target of shape ", targets[i].dims(), " has an upstream gradient of shape ",
+           upstream[i].dims());
   // Forward: which values depend on a source. Only their gradients are computed.
   std::unordered_set<std::uint64_t> needed;
   for (const Value& source : sources)
     if (source && watches(source)) needed.insert(source.id());
   std::vector<const Entry*> path;
-  for (const Entry& entry : entries_) {
+  for (const Entry& entry : book->entries) {
     const bool depends =
         std::any_of(entry.inputs.begin(), entry.inputs.end(), [&](const Value& v) { return needed.contains(v.id()); });
     if (!depends) continue;
@@ -184,7 +226,9 @@ Values Tape::gradient(const Values& targets, const Values& sources, const Values
                                                                       entry.outputs, incoming, wanted});
     for (std::size_t i = 0; i < entry.inputs.size() && i < outgoing.size(); ++i) {
       if (!wanted[i] || !outgoing[i]) continue;
-      if (entry.operation != nullptr) check_gradient(*entry.operation, entry.inputs[i], outgoing[i]);
+      if (!fits(outgoing[i], entry.inputs[i]))
+        fail(ErrorKind::value, "gradient of ", entry.custom ? "a custom function" : entry.operation->name,
+             ": an input of shape ", entry.inputs[i].dims(), " got a gradient of shape ", outgoing[i].dims());
       accumulate(gradients, entry.inputs[i], outgoing[i]);
     }
   }
@@ -194,7 +238,7 @@ Values Tape::gradient(const Values& targets, const Values& sources, const Values
     const auto found = source ? gradients.find(source.id()) : gradients.end();
     results.push_back(found == gradients.end() ? Value() : found->second);
   }
-  if (!persistent_) reset();
+  if (!book->persistent) reset();
   return results;
 }
 

@@ -1,19 +1,65 @@
 #include "addax/variable.h"
 
+#include <thread>
+
 #include "addax/error.h"
 #include "addax/program.h"
 #include "addax/tape.h"
 
 namespace addax {
 
+class Variable::Guard {
+ public:
+  explicit Guard(const Variable& variable) : busy_(variable.busy_) {
+    while (busy_.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
+  }
+  ~Guard() { busy_.clear(std::memory_order_release); }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  std::atomic_flag& busy_;
+};
+
 Variable::Variable(Tensor value, std::string name, bool trainable)
-    : tensor_(std::move(value)), value_(tensor_), name_(std::move(name)), trainable_(trainable) {}
+    : dtype_(value.dtype()),
+      shape_(value.shape()),
+      value_(std::move(value)),
+      name_(std::move(name)),
+      trainable_(trainable) {}
+
+Value Variable::concrete() const {
+  const Guard guard(*this);
+  return value_;
+}
+
+std::shared_ptr<Storage> Variable::hold() const {
+  const Guard guard(*this);
+  return value_.tensor().storage();
+}
+
+std::shared_ptr<Storage> Variable::hold_for_writing() {
+  {
+    const Guard guard(*this);
+    const std::shared_ptr<Storage>& storage = value_.tensor().storage();
+    if (!value_.shared() && storage.use_count() == 1 && storage->owned()) {
+      std::atomic_thread_fence(std::memory_order_acquire);  // others are done with what they held
+      return storage;
+    }
+  }
+  Value fresh(tensor().clone());
+  std::shared_ptr<Storage> storage = fresh.tensor().storage();
+  const Guard guard(*this);
+  std::swap(value_, fresh);
+  return storage;
+}
 
 Value Variable::read(const std::shared_ptr<Variable>& variable) {
   const std::shared_ptr<Recording> recording = Recording::current();
   if (recording != nullptr) return recording->read(variable);
-  Tape::note_read(variable, variable->value_, nullptr);
-  return variable->value_;
+  Value value = variable->concrete();
+  Tape::note_read(variable, value, nullptr);
+  return value;
 }
 
 void Variable::assign(const std::shared_ptr<Variable>& variable, const Value& value) {
@@ -34,17 +80,9 @@ void Variable::assign(const std::shared_ptr<Variable>& variable, const Value& va
     recording->assign(variable, value);
     return;
   }
-  variable->tensor_ = value.tensor();
-  variable->value_ = Value(variable->tensor_);
-}
-
-void* Variable::writable_data() {
-  // Held by tensor_ and value_ here; anybody else would see the value change.
-  if (value_.shared() || tensor_.storage().use_count() > 2 || !tensor_.storage()->owned()) {
-    tensor_ = tensor_.clone();
-    value_ = Value(tensor_);
-  }
-  return tensor_.data();
+  Value fresh(value.tensor());  // not `value` itself: what tapes know of it is not the variable's
+  const Guard guard(*variable);
+  std::swap(variable->value_, fresh);
 }
 
 }  // namespace addax

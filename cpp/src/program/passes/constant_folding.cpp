@@ -9,7 +9,8 @@ namespace {
 constexpr std::int64_t kLargestFolded = 1 << 16;  // elements
 
 bool folds(const Program& program, const Step& step) {
-  if (step.operation->traits.internal || step.operation->prepare != nullptr) return false;
+  if (step.operation->traits.internal || step.operation->traits.may_fail || step.operation->prepare != nullptr)
+    return false;
   const bool constant = std::all_of(step.inputs.begin(), step.inputs.end(), [&](int slot) {
     return program.slots[static_cast<std::size_t>(slot)].kind == SlotKind::constant;
   });
