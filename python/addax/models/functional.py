@@ -160,7 +160,7 @@ class Functional(Model):
             mask: Masks of the inputs.
 
         Returns:
-            Tensors, nested as the model's outputs.
+            Tensors, nested as the model's outputs; a list or tuple of one gives its tensor alone.
 
         Raises:
             ValueError: If number, names or shapes of the inputs do not fit.
@@ -172,9 +172,7 @@ class Functional(Model):
                     set_keras_mask(x, m)
         with training_scope(training):
             results = self._graph.run(values)
-        if isinstance(self._outputs_struct, KerasTensor):
-            return results[0]
-        return tree.pack_sequence_as(self._outputs_struct, results)
+        return _unwrapped(tree.pack_sequence_as(self._outputs_struct, results))
 
     def compute_output_spec(self, inputs, training=None, mask=None):
         """`KerasTensor`s like the outputs for inputs like these, with their masks."""
@@ -183,7 +181,7 @@ class Functional(Model):
             is_keras_tensor(x) and _same_spec(x, own)
             for x, own in zip(values, self.inputs, strict=True)
         ):
-            return tree.map_structure(_copy_with_mask, self._outputs_struct)
+            return _unwrapped(tree.map_structure(_copy_with_mask, self._outputs_struct))
         return self._trace(lambda x: self.call(x, training=training, mask=mask), (inputs,), {})
 
     def compute_output_shape(self, input_shape):
@@ -217,6 +215,8 @@ class Functional(Model):
         """The inputs in a flat list, found by name where they are given in a dict."""
         struct = self._inputs_struct
         if isinstance(struct, dict):
+            if not isinstance(inputs, dict) and len(struct) == 1 == len(tree.flatten(inputs)):
+                return tree.flatten(inputs)  # nothing can be mistaken
             if not isinstance(inputs, dict):
                 raise ValueError(
                     f'Layer "{self.name}" expects {len(struct)} named input(s) with keys '
@@ -312,6 +312,13 @@ def _input_specs(inputs):
         else InputSpec(name=name if by_name or simple else None)
         for x, name in zip(flat, names, strict=True)
     ]
+
+
+def _unwrapped(outputs):
+    """`[x]` and `(x,)` as `x`: `Model([a], [b])` gives a tensor, as in Keras."""
+    if isinstance(outputs, (list, tuple)) and len(outputs) == 1 and not tree.is_nested(outputs[0]):
+        return outputs[0]
+    return outputs
 
 
 def _holds_dict(struct) -> bool:

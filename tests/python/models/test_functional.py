@@ -264,3 +264,27 @@ def test_copies_and_pickles_of_a_model_compute_the_same():
         np.testing.assert_array_equal(again(ones(2, 4)), model(ones(2, 4)))
         again.set_weights([0 * w for w in again.get_weights()])
         assert np.array(model(ones(2, 4))).any()
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_one_output_in_a_list_comes_out_alone(kind):
+    a = keras.Input((4,), name="a")
+    model = keras.Model(kind([a]), kind([layers.Dense(2, name="d")(a)]))
+    assert isinstance(model.output, kind)
+    assert model(np.ones((3, 4), "float32")).shape == (3, 2)
+    assert model(a).shape == (None, 2)
+    assert model.predict([np.ones((3, 4))], verbose=0).shape == (3, 2)
+    model.compile("sgd", ["mse"], metrics=[["mae"]])
+    history = model.fit([np.ones((4, 4))], [np.ones((4, 2))], verbose=0)
+    assert sorted(history.history) == ["loss", "mae"]
+    assert keras.Model.from_config(model.get_config()).predict(
+        np.ones((1, 4)), verbose=0
+    ).shape == (1, 2)
+
+
+def test_one_named_input_is_found_without_its_name():
+    a = keras.Input((4,))
+    model = keras.Model({"x": a}, a * 2)
+    x = np.ones((2, 4), "float32")
+    for given in (x, [x], {"x": x}):
+        assert model.predict(given, verbose=0).shape == (2, 4)

@@ -120,7 +120,7 @@ def test_json_makes_an_equal_model():
     text = model.to_json(indent=1)
     again = keras.models.model_from_json(text)
     assert json.loads(again.to_json()) == json.loads(text)
-    assert again({"x": ones(1, 4)})[0].shape == (1, 2)
+    assert again({"x": ones(1, 4)}).shape == (1, 2)
     with pytest.raises(ValueError, match="does not describe a model"):
         keras.models.model_from_json(json.dumps({"class_name": "Dense", "config": {"units": 1}}))
 
