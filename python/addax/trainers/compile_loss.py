@@ -207,6 +207,8 @@ def compare(loss: Loss, output: str, target: Any, prediction: Any, weight: Any) 
     try:
         return loss(target, prediction, weight)
     except ValueError as error:
+        if tuple(target.shape) == tuple(prediction.shape):
+            raise  # the shapes are not what is wrong
         raise ValueError(
             f"Loss '{loss.name}' of output '{output}' cannot compare targets of shape "
             f"{tuple(target.shape)} with predictions of shape {tuple(prediction.shape)}: {error}"
