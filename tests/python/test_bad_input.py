@@ -213,8 +213,14 @@ def test_an_operation_names_itself_or_its_arguments_and_the_shapes(run, part):
 
 
 def test_memory_that_cannot_be_had_is_a_memory_error():
-    with pytest.raises(MemoryError, match=r"1099511627776"):
-        ops.zeros((2**40, 2**10))
+    full = r"17592186044416 bytes for the output of full.*\(1073741824, 4096\)"
+    with pytest.raises(MemoryError, match=full):
+        ops.zeros((2**30, 2**12))
+    inputs = addax.Input((2**18,))
+    products = ops.matmul(ops.expand_dims(inputs, 2), ops.expand_dims(inputs, 1))
+    model = addax.Model(inputs, ops.sum(products, axis=-1))
+    with pytest.raises(MemoryError, match=r"bytes for .* output of matmul.*\(64, 262144, 262144\)"):
+        model.predict(np.ones((64, 2**18), "float32"), batch_size=64, verbose=0)
     with pytest.raises((MemoryError, ValueError), match="too large"):
         ops.zeros((2**62, 2**10))
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "addax/dtype.h"
@@ -13,7 +15,8 @@ namespace addax {
 // Memory, 64-byte aligned when owned. Immutable size. Not synchronised.
 class Storage {
  public:
-  static std::shared_ptr<Storage> allocate(std::int64_t bytes);  // throws Error(memory)
+  // Throws Error(memory) with the size and what it was for, as `purpose` words it when asked.
+  static std::shared_ptr<Storage> allocate(std::int64_t bytes, const std::function<std::string()>& purpose);
   // Borrows memory that `owner` keeps alive.
   static std::shared_ptr<Storage> borrow(void* data, std::int64_t bytes, std::shared_ptr<void> owner);
   ~Storage();

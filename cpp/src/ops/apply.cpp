@@ -29,11 +29,16 @@ Values run_now(const Operation& operation, std::span<const Value> inputs, const 
   const Run shapes(operation, attributes, in, out);
   const std::shared_ptr<void> prepared = operation.prepare != nullptr ? operation.prepare(shapes) : nullptr;
   const std::int64_t bytes = operation.workspace != nullptr ? operation.workspace(shapes) : 0;
-  const std::shared_ptr<Storage> workspace = bytes > 0 ? Storage::allocate(bytes) : nullptr;
+  const std::shared_ptr<Storage> workspace =
+      bytes > 0 ? Storage::allocate(bytes, [&] { return text("the workspace of ", operation.name); }) : nullptr;
 
   Values results;
   for (Buffer& buffer : out) {
-    Tensor tensor(buffer.dtype, buffer.shape);
+    const auto purpose = [&] {
+      return text("the output of ", operation.name, ", of shape ", buffer.shape, " and dtype ", buffer.dtype);
+    };
+    const std::int64_t size = checked_mul(buffer.shape.elements(), size_of(buffer.dtype));
+    Tensor tensor(buffer.dtype, buffer.shape, Storage::allocate(size, purpose));
     buffer.data = tensor.data();
     results.emplace_back(std::move(tensor));
   }

@@ -13,9 +13,9 @@ constexpr std::align_val_t kAlignment{64};
 
 }  // namespace
 
-std::shared_ptr<Storage> Storage::allocate(std::int64_t bytes) {
+std::shared_ptr<Storage> Storage::allocate(std::int64_t bytes, const std::function<std::string()>& purpose) {
   void* data = ::operator new(static_cast<std::size_t>(bytes < 64 ? 64 : bytes), kAlignment, std::nothrow);
-  if (data == nullptr) fail(ErrorKind::memory, "cannot allocate ", bytes, " bytes for a tensor");
+  if (data == nullptr) fail(ErrorKind::memory, "cannot allocate ", bytes, " bytes for ", purpose());
   return std::shared_ptr<Storage>(new Storage(data, bytes, true, nullptr));
 }
 
@@ -28,7 +28,9 @@ Storage::~Storage() {
 }
 
 Tensor::Tensor(DType dtype, const Shape& shape)
-    : Tensor(dtype, shape, Storage::allocate(checked_mul(shape.elements(), size_of(dtype)))) {}
+    : Tensor(dtype, shape, Storage::allocate(checked_mul(shape.elements(), size_of(dtype)), [&] {
+               return text("a tensor of shape ", shape, " and dtype ", dtype);
+             })) {}
 
 Tensor::Tensor(DType dtype, const Shape& shape, std::shared_ptr<Storage> storage)
     : dtype_(dtype), shape_(shape), storage_(std::move(storage)) {
