@@ -33,8 +33,9 @@ struct Session::Impl {
   std::shared_ptr<Storage> arena;
   std::vector<BoundStep> steps;
   std::vector<Patch> inputs, outputs, variables;
-  std::vector<bool> assigned;        // per variable
-  std::vector<void*> variable_data;  // as bound last
+  std::vector<bool> assigned;                  // per variable
+  std::vector<void*> variable_data;            // as bound last
+  std::vector<std::shared_ptr<Storage>> held;  // the variables' memory while a run lasts
   std::vector<const void*> input_data;
   std::vector<void*> output_data;
 
@@ -43,6 +44,7 @@ struct Session::Impl {
     assigned.assign(program->variables.size(), false);
     for (const Assignment& a : program->assignments) assigned[static_cast<std::size_t>(a.variable)] = true;
     variable_data.assign(program->variables.size(), nullptr);
+    held.resize(program->variables.size());
     input_data.assign(program->inputs.size(), nullptr);
     output_data.assign(program->outputs.size(), nullptr);
     steps.reserve(plan.steps.size());
@@ -121,11 +123,18 @@ struct Session::Impl {
     }
   }
 
+  // While a run lasts the variables' memory stays, whoever assigns them meanwhile.
+  struct Release {
+    std::vector<std::shared_ptr<Storage>>& held;
+    ~Release() { std::fill(held.begin(), held.end(), nullptr); }
+  };
+
   void bind_variables() {
     bool moved = false;
     for (std::size_t i = 0; i < variable_data.size(); ++i) {
       Variable& variable = *program->variables[i];
-      void* data = assigned[i] ? variable.writable_data() : variable.tensor().data();
+      held[i] = assigned[i] ? variable.hold_for_writing() : variable.hold();
+      void* data = held[i]->data();
       moved = moved || data != variable_data[i];
       variable_data[i] = data;
     }
@@ -141,7 +150,11 @@ struct Session::Impl {
   }
 
   void run(std::span<const void* const> in, std::span<void* const> out) {
+    if (in.size() != input_data.size() || out.size() != output_data.size())
+      fail(ErrorKind::value, "the session takes the addresses of ", input_data.size(), " inputs and ",
+           output_data.size(), " outputs; received ", in.size(), " and ", out.size());
     const FlushDenormals flush;
+    const Release release{held};
     std::copy(in.begin(), in.end(), input_data.begin());
     std::copy(out.begin(), out.end(), output_data.begin());
     for (const Patch& patch : inputs)
