@@ -212,4 +212,7 @@ def copy_between(inputs: list[KerasTensor], outputs: list[KerasTensor]):
         for x, copy in zip(node.outputs, copies, strict=True):
             copy._keras_mask = getattr(x, "_keras_mask", None)
             known[id(x)] = copy
+    for x in outputs:
+        if id(x) not in known:
+            raise ValueError(f"Output {x} of the model does not depend on its inputs {inputs}.")
     return new_inputs, [known[id(x)] for x in outputs]

@@ -170,6 +170,8 @@ def test_wrong_graphs_are_refused():
         keras.Model(z, y)
     with pytest.raises(ValueError, match="not connected to `inputs`"):
         keras.Model(x, [y, z])
+    with pytest.raises(ValueError, match=r"shape=\(None, 3\).* does not depend on its inputs"):
+        keras.Model(y, x)
     with pytest.raises(ValueError, match='The name "d" is used 2 times in the model'):
         keras.Model(x, layers.Dense(1, name="d")(y))
     with pytest.raises(ValueError, match="must be KerasTensors"):
