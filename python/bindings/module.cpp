@@ -8,7 +8,7 @@
 namespace addax::python {
 namespace {
 
-void translate(std::exception_ptr pointer) {
+void translate(std::exception_ptr pointer) {  // NOLINT(performance-unnecessary-value-param): pybind11 passes a copy
   try {
     if (pointer) std::rethrow_exception(pointer);
   } catch (const Error& error) {

@@ -121,8 +121,8 @@ void Recording::assign(const VariablePtr& variable, const Value& value) {
   require_open();
   if (!variable_values_.contains(variable.get())) read(variable);
   for (Seen& seen : variables_seen_) seen.assigned = seen.assigned || seen.variable == variable;
-  // As when it is assigned eagerly, what the variable holds now is a value of its own to tapes, whatever it was computed
-  // from: gradients by the variable do not count other uses of `value`, and none flow on.
+  // As when it is assigned eagerly, what the variable holds now is a value of its own to tapes, whatever it was
+  // computed from: gradients by the variable do not count other uses of `value`, and none flow on.
   variable_values_[variable.get()] = Value(value.spec(), shared_from_this(), slot_of(value));
 }
 
