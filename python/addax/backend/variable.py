@@ -22,7 +22,8 @@ class Variable:
         initializer: The first value (array, tensor, number, list), or a callable `f(shape, dtype=)`
             or the name of an initializer, which need `shape`.
         shape: Shape of the value, for a callable.
-        dtype: Dtype; `None` is that of the value if it has one, else `floatx()`.
+        dtype: Dtype; `None` is that of the value (int32 for whole Python numbers, `floatx()` for others), and
+            `floatx()` for an initializer.
         trainable: Whether optimizers change it.
         autocast: Whether layers that compute in another float type see it in that type.
         aggregation: Kept for Keras's signature.
@@ -293,7 +294,7 @@ def _first_value(initializer: Any, shape: Any, dtype: Any) -> Any:
             return value
         if dtype is None:
             dtype = getattr(initializer, "dtype", None)
-        value = convert_to_tensor(initializer, standardize_dtype(dtype))
+        value = convert_to_tensor(initializer, dtype)
         if shape is not None and tuple(value.shape) != standardize_shape(shape):
             raise ValueError(
                 f"The value has shape {tuple(value.shape)}, but the variable was asked to have "

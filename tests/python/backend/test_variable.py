@@ -19,7 +19,10 @@ from addax.backend import (
 
 
 def test_a_value_gives_shape_and_dtype() -> None:
-    assert Variable([1, 2, 3]).dtype == "float32"
+    assert Variable([1, 2, 3]).dtype == "int32"
+    assert Variable(2).dtype == "int32"
+    assert Variable(True).dtype == "bool"
+    assert Variable([1.0, 2]).dtype == "float32"
     assert Variable(np.zeros((2, 3), np.int64)).dtype == "int64"
     assert Variable(np.zeros((2, 3)), dtype="float32").dtype == "float32"
     v = Variable(np.zeros((2, 3)))
