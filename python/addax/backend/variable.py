@@ -22,8 +22,8 @@ class Variable:
         initializer: The first value (array, tensor, number, list), or a callable `f(shape, dtype=)`
             or the name of an initializer, which need `shape`.
         shape: Shape of the value, for a callable.
-        dtype: Dtype; `None` is that of the value (int32 for whole Python numbers, `floatx()` for others), and
-            `floatx()` for an initializer.
+        dtype: Dtype; `None` is that of the value (int32 for whole Python numbers, `floatx()` for
+            others), and `floatx()` for an initializer.
         trainable: Whether optimizers change it.
         autocast: Whether layers that compute in another float type see it in that type.
         aggregation: Kept for Keras's signature.
