@@ -433,6 +433,15 @@ def test_ids_that_are_no_class_count_for_none(index):
     assert float(accuracy.result()) == 0
 
 
+@pytest.mark.parametrize("ignore_class", [None, -1])
+def test_a_nan_among_labels_and_ids_is_called_so(ignore_class):
+    loss = addax.losses.SparseCategoricalCrossentropy(ignore_class=ignore_class)
+    message = message_of(ValueError, lambda: loss(np.array([np.nan]), np.full((1, 3), 1 / 3)))
+    assert "NaN" in message, message
+    message = message_of(IndexError, lambda: layers.Embedding(3, 2)(np.array([[0, np.nan]])))
+    assert "NaN" in message and "number 1 of 2" in message, message
+
+
 @pytest.mark.parametrize("index", [np.nan, 1.0])
 def test_floats_are_no_indices(index):
     x, i = ops.ones((3, 2)), np.array([index])

@@ -3,9 +3,9 @@
 #include "kernels/softmax.h"
 
 #include "addax/ops.h"
-#include "kernels/index.h"
 #include "kernels/kernels.h"
 #include "ops/axes.h"
+#include "ops/indices.h"
 
 namespace addax::ops {
 namespace {
@@ -66,8 +66,9 @@ void require_labels(const Run& r, std::int64_t classes) {
   const Label* labels = r.in<Label>(1);
   const std::int64_t bad = kernels::first_out_of_range(labels, r.input(1).elements(), std::int64_t{0}, classes);
   if (bad < 0) return;
-  fail(ErrorKind::value, r.operation().name, ": label ", labels[bad], " (number ", bad, " of ", r.input(1).elements(),
-       ") is not in [0, ", classes, "): the logits of shape ", r.input(0).shape, " have ", classes, " classes");
+  fail(ErrorKind::value, r.operation().name, ": label ", name_of_index(labels[bad]), " (number ", bad, " of ",
+       r.input(1).elements(), ") is not in [0, ", classes, "): the logits of shape ", r.input(0).shape, " have ",
+       classes, " classes");
 }
 
 void run_sparse(const Run& r) {

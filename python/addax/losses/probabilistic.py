@@ -109,9 +109,6 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.convert_to_tensor(y_true)
-    if "float" in y_true.dtype:
-        # What is not a number is no class, and no cast may make it one.
-        y_true = ops.where(ops.isnan(y_true), -1.0, y_true)
     if len(y_true.shape) == len(y_pred.shape) and y_true.shape[axis] == 1:
         y_true = ops.squeeze(y_true, axis=axis)
     y_pred, from_logits = logits_of(
