@@ -242,3 +242,10 @@ def test_bidirectional_sequences_are_zero_where_masked(layer):
     assert not last.forward_layer.zero_output_for_mask
     restored = layers.Bidirectional.from_config(both.get_config())
     assert restored.backward_layer.zero_output_for_mask
+
+
+def test_a_stateful_layer_says_how_many_samples_it_keeps():
+    model = addax.Sequential([Input(batch_shape=(2, 4, 3)), layers.LSTM(2, stateful=True)])
+    model.predict(random(4, 4, 3), batch_size=2, verbose=0)
+    with pytest.raises(ValueError, match=r"keeps states of 2 samples. Received a batch of 3"):
+        model(random(3, 4, 3))

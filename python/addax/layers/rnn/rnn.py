@@ -140,6 +140,13 @@ class RNN(Layer):
                 )
         elif self.stateful:
             given = tree.map_structure(lambda x: x.value, self.states)
+            kept = tree.flatten(self.states)[0].shape[0]
+            if isinstance(batch_size, int) and batch_size != kept:
+                raise ValueError(
+                    f"Layer '{self.name}' is stateful and keeps states of {kept} samples. "
+                    f"Received a batch of {batch_size}; pass batches of {kept} "
+                    f"(`batch_size={kept}`, and a number of samples that it divides)."
+                )
         else:
             given = self.get_initial_state(batch_size)
         return tree.map_structure(
