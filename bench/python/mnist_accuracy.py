@@ -15,13 +15,19 @@ from report import print_table, ratio
 
 
 def measure(
-    data: str | None, peers: dict[str, str], seeds: int = 3, epochs: int = 5, peer_epochs: int = 0
+    data: str | None,
+    peers: dict[str, str],
+    seeds: int = 3,
+    epochs: int = 5,
+    peer_epochs: int = 0,
+    samples: int = 0,
 ) -> dict[str, Any]:
     """The first seed runs beside the peers, epoch by epoch; the others alone.
 
     Args:
         data: Path of `mnist.npz`, the Keras cache if `None`.
         peers: Name → interpreter.
+        samples: Size of the part of the training data that is used, all if 0.
         peer_epochs: Epochs that the peers run beside Addax, all if 0. Losses and accuracies
             are only given for those that ran all.
     """
@@ -29,14 +35,18 @@ def measure(
     found: dict[str, Any] = {}
     for seed in range(1, seeds + 1):
         beside = peers if seed == 1 and peer_epochs in (0, epochs) else {}
-        runs = run_interleaved({**addax, **beside}, "mnist", epochs, data=data, seed=seed)
+        runs = run_interleaved(
+            {**addax, **beside}, "mnist", epochs, data=data, seed=seed, samples=samples
+        )
         for name, rounds in runs.items():
             found.setdefault(name, {"epochs": [], "test_accuracy": [], "test_loss": []})
             found[name]["epochs"] += rounds
             found[name]["test_accuracy"].append(rounds[-1]["test_accuracy"])
             found[name]["test_loss"].append(rounds[-1]["test_loss"])
     if peers and peer_epochs not in (0, epochs):
-        runs = run_interleaved({**addax, **peers}, "mnist", peer_epochs, data=data, seed=1)
+        runs = run_interleaved(
+            {**addax, **peers}, "mnist", peer_epochs, data=data, seed=1, samples=samples
+        )
         for name, rounds in runs.items():
             found.setdefault(name, {"epochs": [], "test_accuracy": [], "test_loss": []})
             found[name]["epochs"] += rounds
@@ -82,12 +92,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--peer-epochs", type=int, default=0, help="fewer epochs for the peers")
+    parser.add_argument("--samples", type=int, default=0, help="train on so many digits only")
     options = parser.parse_args()
     peers = {}
     if options.peer_python:
         names, _ = installed_peers(options.peer_python)
         peers = dict.fromkeys(names, options.peer_python)
-    show(measure(options.data, peers, options.seeds, options.epochs, options.peer_epochs))
+    show(
+        measure(
+            options.data,
+            peers,
+            options.seeds,
+            options.epochs,
+            options.peer_epochs,
+            options.samples,
+        )
+    )
 
 
 if __name__ == "__main__":
