@@ -42,10 +42,12 @@ inline void relax() {
 #endif
 }
 
-// Spins until `done()` or for kSpin. Gives the processor away now and then: where processes compete for it, the one
-// that has work gets it.
+// Spins until `done()` or for kSpin. One that waits for work to come gives the processor away now and then: where
+// processes compete for it, the one that has work gets it. One that waits for the end of work does not: it would get
+// the processor back after milliseconds, and what it waits for ends in microseconds.
+enum class Yield { no, yes };
 template <class Done>
-bool spin_until(Done done) {
+bool spin_until(Yield yield, Done done) {
   for (int i = 0; i < 64; ++i) {
     if (done()) return true;
     relax();
@@ -56,7 +58,7 @@ bool spin_until(Done done) {
       if (done()) return true;
       relax();
     }
-    sched_yield();
+    if (yield == Yield::yes) sched_yield();
   } while (Clock::now() < end);
   return done();
 }
@@ -132,7 +134,7 @@ void Pool::help(int index) {
   while (!stopping_.load(std::memory_order_acquire)) {
     const std::uint32_t seen = posted_.load(std::memory_order_acquire);
     if (index < active_.load(std::memory_order_relaxed) && work_on_all()) continue;
-    if (spin_until([&] { return posted_.load(std::memory_order_relaxed) != seen; })) continue;
+    if (spin_until(Yield::yes, [&] { return posted_.load(std::memory_order_relaxed) != seen; })) continue;
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
     posted_.wait(seen, std::memory_order_seq_cst);
     sleepers_.fetch_sub(1, std::memory_order_seq_cst);
@@ -199,7 +201,7 @@ bool Pool::run(Region& region, int threads) {
   }
   const auto others = static_cast<std::uint32_t>(region.chunks) - mine;
   const auto all_done = [&] { return slot->finished.load(std::memory_order_acquire) == others; };
-  if (!all_done() && !spin_until(all_done)) {
+  if (!all_done() && !spin_until(Yield::no, all_done)) {
     for (std::uint32_t seen; (seen = slot->finished.load(std::memory_order_acquire)) != others;)
       slot->finished.wait(seen);
   }
