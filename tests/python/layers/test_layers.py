@@ -137,6 +137,23 @@ def test_adapt_finds_mean_and_variance_of_all_batches():
     np.testing.assert_allclose(y.std(0), 1, atol=1e-4)
 
 
+@pytest.mark.parametrize("with_targets", [False, True])
+def test_adapt_reads_a_data_set(with_targets):
+    x = np.random.default_rng(0).normal(2.0, 3.0, (50, 4)).astype("float32")
+
+    class Batches(addax.utils.PyDataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, i):
+            part = x[i * 7 : i * 7 + 7]
+            return (part, part[:, 0]) if with_targets else (part,)
+
+    layer = layers.Normalization()
+    layer.adapt(Batches())
+    np.testing.assert_allclose(layer.adapt_mean.numpy(), x.mean(0), rtol=1e-5)
+
+
 def test_adapt_works_on_other_axes():
     x = random(6, 4, 5)
     both, none = layers.Normalization(axis=(1, 2)), layers.Normalization(axis=None)

@@ -183,5 +183,7 @@ def _batches(data):
     if isinstance(data, list | tuple):
         return [data] if len(data) else []
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        data = (data[i] for i in range(len(data)))
-    return (batch[0] if isinstance(batch, list | tuple) else batch for batch in data)
+        batches = (data[i] for i in range(len(data)))
+    else:
+        batches = iter(data)
+    return (batch[0] if isinstance(batch, list | tuple) else batch for batch in batches)
