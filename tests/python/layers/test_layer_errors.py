@@ -108,6 +108,7 @@ CALLS = [
     ("Attention()", [[(4, 3)]], "Attention layer accepts inputs list of length 2 or 3"),
     ("AdditiveAttention()", [[(4, 3)]], "AdditiveAttention layer accepts inputs list of length 2 or 3"),
     ("MultiHeadAttention(2, 2)", [(4, 3), (5, 3), (6, 3)], "All dimensions of `value` and `key`, except the last one, must be equal."),
+    ("MultiHeadAttention(2, 2)", [(3,), (3,)], "must have at least 3 axes: batch, positions, features. Received: query_shape=(None, 3)"),
     ("EinsumDense('ab,bc', 3)", [(3,)], "Invalid einsum equation 'ab,bc'. Equations must be in the form"),
     ("EinsumDense('abc,cd->abd', 3)", [(3,)], "does not fit inputs of rank 2"),
     ("EinsumDense('ab,bc->ac', 3, bias_axes='d')", [(3,)], "Bias dimension 'd' was requested, but is not part of the output spec 'ac'"),

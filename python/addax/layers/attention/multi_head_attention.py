@@ -331,6 +331,11 @@ def _axes(attention_axes) -> tuple[int, ...] | None:
 
 
 def _check_shapes(query_shape, value_shape, key_shape) -> None:
+    if min(len(query_shape), len(value_shape), len(key_shape)) < 3:
+        raise ValueError(
+            "`query`, `value` and `key` must have at least 3 axes: batch, positions, features. "
+            f"Received: query_shape={query_shape}, value_shape={value_shape}, key_shape={key_shape}"
+        )
     if len(query_shape) != len(value_shape):
         raise ValueError(
             "The ranks of `query` and `value` must be equal. Received: "
