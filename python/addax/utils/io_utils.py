@@ -10,6 +10,8 @@ from addax.backend import config
 def print_msg(message: str, line_break: bool = True) -> None:
     """Writes a message to standard output at once, or logs it when interactive logging is off."""
     if config.is_interactive_logging_enabled():
+        if sys.stdout is None:  # pythonw, services: `print` is silent there too
+            return
         text = message + "\n" if line_break else message
         try:
             sys.stdout.write(text)

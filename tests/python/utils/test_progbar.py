@@ -108,3 +108,10 @@ def test_redraws_are_limited(monkeypatch):
 
     text = shown(monkeypatch, run, Terminal())
     assert text.count("\r") == 1
+
+
+def test_nothing_is_drawn_where_there_is_no_output(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    bar = Progbar(2)
+    bar.update(1, [("loss", 0.5)])
+    bar.update(2, [("loss", 0.25)], finalize=True)
