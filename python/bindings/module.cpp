@@ -1,6 +1,8 @@
 // The extension module: what Python sees of the core. Conversions, the GIL and exceptions; no logic.
 #include "module.h"
 
+#include <string_view>
+
 #include "addax/session.h"
 #include "base/cpu.h"
 #include "base/parallel.h"
@@ -35,7 +37,11 @@ void translate(std::exception_ptr pointer) {  // NOLINT(performance-unnecessary-
       case ErrorKind::runtime:
         break;
     }
-    PyErr_SetString(type, error.what());
+    // A message may quote bytes of a file that are no UTF-8.
+    const std::string_view words(error.what());
+    const auto message = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeUTF8(words.data(), static_cast<py::ssize_t>(words.size()), "backslashreplace"));
+    if (message) PyErr_SetObject(type, message.ptr());
   }
 }
 

@@ -250,6 +250,12 @@ def test_links_fifos_and_devices_are_not_opened(folder):
     refused(folder, "link")
 
 
+def test_bytes_that_are_no_utf_8_are_quoted(folder):
+    (folder / "model.json").write_bytes(b'{"format": "\xff\xfe"}')
+    error = refused(folder, match=r"model\.json.*\\xff")
+    assert type(error) is ValueError
+
+
 def test_a_fifo_as_model_json_does_not_hang(folder):
     (folder / "model.json").unlink()
     os.mkfifo(folder / "model.json")
