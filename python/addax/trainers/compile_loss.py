@@ -207,11 +207,18 @@ def compare(loss: Loss, output: str, target: Any, prediction: Any, weight: Any) 
     try:
         return loss(target, prediction, weight)
     except ValueError as error:
-        if tuple(target.shape) == tuple(prediction.shape):
-            raise  # the shapes are not what is wrong
+        if type(error) is not ValueError:
+            raise  # a loss's own kind of error
+        shapes = tuple(target.shape), tuple(prediction.shape)
+        where = f"Loss '{loss.name}' of output '{output}'"
+        if shapes[0] == shapes[1]:
+            # The loss may be one that wants others (class ids), or fail for its own reasons.
+            raise ValueError(
+                f"{where}, with targets and predictions of shape {shapes[0]}: {error}"
+            ) from error
         raise ValueError(
-            f"Loss '{loss.name}' of output '{output}' cannot compare targets of shape "
-            f"{tuple(target.shape)} with predictions of shape {tuple(prediction.shape)}: {error}"
+            f"{where} cannot compare targets of shape {shapes[0]} with predictions of shape "
+            f"{shapes[1]}: {error}"
         ) from error
 
 
