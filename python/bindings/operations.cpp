@@ -33,7 +33,7 @@ py::object call(const Handle& handle, const py::args& args, const py::kwargs& kw
   if (outputs.size() == 1) return py::cast(outputs[0]);
   py::tuple result(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) result[i] = py::cast(outputs[i]);
-  return std::move(result);
+  return result;
 }
 
 Values to_values(const py::object& sequence) {

@@ -83,6 +83,8 @@ class Recording : public std::enable_shared_from_this<Recording> {
   void end();             // restores the one before; throws unless this is the current one
   void leave() noexcept;  // restores the one before, whatever was begun since
 
+  bool is_body() const { return kind_ == Kind::body; }
+
   Value input(const std::string& name, const Spec& spec);
   Values record(const Operation& operation, std::span<const Value> inputs, Attributes attributes, const Specs& outputs);
   Value read(const VariablePtr& variable);

@@ -132,6 +132,13 @@ void Tape::write(const Operation& operation, const Attributes& attributes, std::
 }
 
 void Tape::write_custom(const Values& inputs, const Values& outputs, GradientFunction gradient) {
+  const std::shared_ptr<Recording> recording = Recording::current();
+  const bool open =
+      std::any_of(open_books().begin(), open_books().end(), [](const auto& book) { return book->writes(); });
+  if (open && recording != nullptr && recording->is_body())
+    fail(ErrorKind::unsupported,
+         "a function with a gradient of its own cannot be differentiated inside scan, while_loop or cond; call it "
+         "outside, write it with operations that have gradients, or stop the tape around it");
   for (const auto& book : open_books())
     if (book->writes() && book->watches_any(inputs)) book->add({nullptr, {}, inputs, outputs, gradient});
 }

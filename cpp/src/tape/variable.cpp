@@ -43,7 +43,11 @@ std::shared_ptr<Storage> Variable::hold_for_writing() {
     const Guard guard(*this);
     const std::shared_ptr<Storage>& storage = value_.tensor().storage();
     if (!value_.shared() && storage.use_count() == 1 && storage->owned()) {
-      std::atomic_thread_fence(std::memory_order_acquire);  // others are done with what they held
+      // Letting a handle go orders what follows after all that others read before they let theirs go.
+      {
+        const Value value = value_;
+        const std::shared_ptr<Storage> memory = storage;
+      }
       return storage;
     }
   }
