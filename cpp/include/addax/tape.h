@@ -50,7 +50,7 @@ class Tape {
                     std::span<const Value> outputs);
   // Throws Error(unsupported) in the body of a control-flow operation under an open tape: bodies are differentiated as
   // they are recorded, so the function would be lost.
-  static void write_custom(const Values& inputs, const Values& outputs, GradientFunction gradient);
+  static void write_custom(const Values& inputs, const Values& outputs, const GradientFunction& gradient);
   static void note_read(const VariablePtr& variable, const Value& value, const Recording* where);
   static bool any_watches(const Value& value);
 

@@ -131,7 +131,7 @@ void Tape::write(const Operation& operation, const Attributes& attributes, std::
       book->add({&operation, attributes, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}, nullptr});
 }
 
-void Tape::write_custom(const Values& inputs, const Values& outputs, GradientFunction gradient) {
+void Tape::write_custom(const Values& inputs, const Values& outputs, const GradientFunction& gradient) {
   const std::shared_ptr<Recording> recording = Recording::current();
   const bool open =
       std::any_of(open_books().begin(), open_books().end(), [](const auto& book) { return book->writes(); });
