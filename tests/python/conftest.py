@@ -1,5 +1,6 @@
 """Makes the readers of golden values importable by all tests, and files that several tests read."""
 
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_are_heard():
+    """A suite that a shell starts in the background inherits an ignored SIGINT; its tests send one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def write_as_keras_2(file, model):
