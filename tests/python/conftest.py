@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
 
 @pytest.fixture(scope="session", autouse=True)
 def interrupts_are_heard():
-    """A suite that a shell starts in the background inherits an ignored SIGINT; its tests send one."""
+    """A suite started in the background may inherit an ignored SIGINT; its tests send one."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
