@@ -3,7 +3,7 @@
 // that the system has not scheduled costs nothing. No allocation per region, no lock on its path.
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigset_t is POSIX
 
 #include <algorithm>
 #include <chrono>
@@ -226,7 +226,7 @@ void Pool::start(int threads) {
   pthread_attr_setstacksize(&attributes, kStackBytes);
   int count = helpers_.load(std::memory_order_relaxed);
   for (; count < threads - 1; ++count) {
-    void* index = reinterpret_cast<void*>(static_cast<std::intptr_t>(count));
+    void* index = reinterpret_cast<void*>(static_cast<std::intptr_t>(count));  // NOLINT(performance-no-int-to-ptr)
     if (pthread_create(&threads_[count], &attributes, helper_main, index) != 0) {
       unavailable_.store(true, std::memory_order_relaxed);
       break;

@@ -85,7 +85,7 @@ Attributes normalize(const Operation& operation, Attributes attributes) {
     const auto it = attributes.entries().find(spec.name);
     if (it == attributes.entries().end()) {
       if (!spec.fallback) fail(ErrorKind::type, operation.name, ": attribute '", spec.name, "' is missing");
-      attributes.set(spec.name, *convert(*spec.fallback, spec.kind));
+      attributes.set(spec.name, convert(*spec.fallback, spec.kind).value());
       continue;
     }
     auto converted = convert(it->second, spec.kind);

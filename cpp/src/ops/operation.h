@@ -56,12 +56,12 @@ class Infer {
   [[noreturn]] void type_error(const Parts&... parts) const {
     fail(ErrorKind::type, name(), ": ", parts..., ". Inputs: ", describe());
   }
-  void require_rank(int i, int rank) const;
-  void require_rank_at_least(int i, int rank) const;
+  void require_rank(int i, int wanted) const;
+  void require_rank_at_least(int i, int wanted) const;
   void require_floating(int i) const;  // float32 or float64
   void require_number(int i) const;    // uint8, int32, int64, float32 or float64
   void require_indices(int i) const;   // int32 or int64
-  void require_dtype(int i, DType dtype) const;
+  void require_dtype(int i, DType wanted) const;
   void require_same_dtypes() const;
   // Two dims that must agree: an unknown agrees with anything, planning asks again with real sizes.
   void require_equal(const Dim& a, const Dim& b, std::string_view what) const;

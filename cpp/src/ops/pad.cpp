@@ -111,7 +111,7 @@ void run_pad(const Run& r) {
                 .sizes = x.shape.begin(),
                 .low = low,
                 .high = high,
-                .mode = *mode_named(a.string("mode")),
+                .mode = mode_named(a.string("mode")).value(),
                 .value = &value});
 }
 
@@ -139,7 +139,7 @@ Values pad_gradient(const Gradient& g) {
     }
     return {pad(dx, crop_low, crop_high)};
   }
-  const PadMode mode = *mode_named(a.string("mode"));
+  const PadMode mode = mode_named(a.string("mode")).value();
   for (std::size_t d = 0; d < dims.size(); ++d) {
     if (low[d] == 0 && high[d] == 0) continue;
     dx = scatter_add(source_indices(dims[d], low[d], high[d], mode), dx, static_cast<int>(d), dims[d]);

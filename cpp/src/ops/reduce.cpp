@@ -17,7 +17,7 @@ Dims reduced_dims(const Dims& dims, const Axes& axes, bool keepdims) {
   for (std::size_t d = 0; d < dims.size(); ++d) {
     const bool reduced = std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(d)) != axes.end();
     if (!reduced) out.push_back(dims[d]);
-    if (reduced && keepdims) out.push_back(1);
+    if (reduced && keepdims) out.emplace_back(1);
   }
   return out;
 }

@@ -18,7 +18,8 @@ Specs infer_scatter_add(const Infer& in) {
   const int axis = in.normalize_axis("axis", rank);
   const Dims& updates = in.dims(1);
   for (int d = 0; d < replaced; ++d) {
-    in.require_equal(in.dims(0)[static_cast<std::size_t>(d)], updates[static_cast<std::size_t>(axis + d)],
+    in.require_equal(in.dims(0)[static_cast<std::size_t>(d)],
+                     updates[static_cast<std::size_t>(axis) + static_cast<std::size_t>(d)],
                      "sizes of indices and updates");
   }
   Dims dims(updates.begin(), updates.begin() + axis);
