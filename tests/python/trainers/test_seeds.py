@@ -104,16 +104,11 @@ def test_copies_train_on_like_the_original_and_apart_from_it(data, copied):
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_the_number_of_threads_does_not_change_the_weights(threads):
-    backend = pytest.importorskip("addax._core")
-    if not hasattr(backend, "set_thread_count"):
-        pytest.skip("the core has no setter for the number of threads")
     x = np.random.RandomState(0).rand(64, 300).astype("float32")
     y = np.arange(64) % 3
     results = []
-    before = backend.thread_count()
-    try:
-        for count in (1, threads):
-            backend.set_thread_count(count)
+    for count in (1, threads):
+        with addax.config.threads(count):
             addax.utils.set_random_seed(2)
             model = addax.Sequential(
                 [addax.Input((300,)), layers.Dense(500, activation="relu"), layers.Dense(3)]
@@ -122,6 +117,4 @@ def test_the_number_of_threads_does_not_change_the_weights(threads):
             model.compile("adam", loss)
             model.fit(x, y, epochs=2, verbose=0)
             results.append(model.get_weights())
-    finally:
-        backend.set_thread_count(before)
     assert all(np.array_equal(a, b) for a, b in zip(*results))
