@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -31,10 +32,14 @@ class Programs:
     def _add(self, name: str, make: Callable[[Any], RecordedFunction | None]) -> None:
         try:
             recorded = make(self.model)
-        except Exception:
+        except Exception as error:
             # What cannot be recorded (a layer in Python alone) is saved without the program: the
-            # file still holds topology and weights. What fails here fails again, and says so,
-            # when the model is trained or run.
+            # file still holds topology and weights, and Python can go on with it.
+            warnings.warn(
+                f"The file of model '{self.model.name}' holds no program '{name}' for native "
+                f"apps: it cannot be recorded. {type(error).__name__}: {error}",
+                stacklevel=2,
+            )
             return
         if recorded is not None:
             self.recorded[name] = recorded

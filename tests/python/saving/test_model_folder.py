@@ -491,7 +491,7 @@ def test_the_programs_in_the_file_compute_what_the_model_does(tmp_path, make):
     np.testing.assert_array_equal(predict.run([x])[0].numpy(), model.predict(x, verbose=0))
 
 
-def test_a_model_in_plain_python_is_saved_without_programs(tmp_path):
+def test_a_model_in_plain_python_is_saved_without_programs_and_says_so(tmp_path):
     @keras.saving.register_keras_serializable("tests")
     class InPython(layers.Layer):
         def call(self, x):
@@ -503,7 +503,8 @@ def test_a_model_in_plain_python_is_saved_without_programs(tmp_path):
             return shape
 
     model = keras.Sequential([keras.Input((2,)), InPython(), layers.Dense(1)])
-    model.save(tmp_path / "model")
+    with pytest.warns(UserWarning, match="holds no program 'predict'"):
+        model.save(tmp_path / "model")
     assert "programs" not in document(tmp_path / "model")["userDefinedMetadata"]["addax"]
     loaded = keras.saving.load_model(tmp_path / "model")
     x = np.ones((1, 2), "float32")
