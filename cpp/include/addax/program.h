@@ -14,6 +14,7 @@
 namespace addax {
 
 struct Operation;
+class Prologue;
 
 // ---- Program
 
@@ -51,6 +52,7 @@ class Program {
   std::vector<Step> steps;
   std::vector<int> outputs;  // slots; one may appear several times
   std::vector<Assignment> assignments;
+  std::shared_ptr<Prologue> prologue;  // makes derived variables before the steps run; null if there are none
 
   int add_slot(Spec spec, SlotKind kind, int index);
   Specs input_specs() const;

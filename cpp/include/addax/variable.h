@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,12 @@ class Variable {
   // The memory to overwrite in place: a fresh copy if anybody else still holds the value.
   std::shared_ptr<Storage> hold_for_writing();
 
+  // Grows with every write: by `assign`, and by whoever wrote to the memory of `hold_for_writing`, afterwards.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  void note_written();
+  // Writes to all variables of the process so far.
+  static std::uint64_t writes();
+
  private:
   class Guard;
 
@@ -47,6 +54,7 @@ class Variable {
   Value value_;
   std::string name_;
   bool trainable_;
+  std::atomic<std::uint64_t> version_{0};
 };
 
 using VariablePtr = std::shared_ptr<Variable>;

@@ -2,6 +2,7 @@
 
 #include "addax/error.h"
 #include "ops/operation.h"
+#include "program/prologue.h"
 
 namespace addax {
 namespace {
@@ -94,6 +95,7 @@ ProgramPtr bind_dims(const ProgramPtr& program, const Bindings& bindings) {
 Values inline_program(const Program& program, const Values& inputs) {
   if (inputs.size() != program.inputs.size())
     fail(ErrorKind::value, "the program takes ", program.inputs.size(), " inputs; received ", inputs.size());
+  if (program.prologue != nullptr) program.prologue->refresh();
   Values values(program.slots.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) values[static_cast<std::size_t>(program.inputs[i])] = inputs[i];
   for (std::size_t i = 0; i < program.variables.size(); ++i)

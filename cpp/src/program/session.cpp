@@ -5,6 +5,7 @@
 
 #include "base/denormals.h"
 #include "program/plan.h"
+#include "program/prologue.h"
 
 namespace addax {
 namespace {
@@ -153,6 +154,7 @@ struct Session::Impl {
     if (in.size() != input_data.size() || out.size() != output_data.size())
       fail(ErrorKind::value, "the session takes the addresses of ", input_data.size(), " inputs and ",
            output_data.size(), " outputs; received ", in.size(), " and ", out.size());
+    if (program->prologue != nullptr) program->prologue->refresh();
     const FlushDenormals flush;
     const Release release{held};
     std::copy(in.begin(), in.end(), input_data.begin());
@@ -165,6 +167,8 @@ struct Session::Impl {
       if (!step.operation->traits.view) step.run();
     for (const Copy& c : plan.staged) copy(c);
     for (const Copy& c : plan.copies) copy(c);
+    for (std::size_t i = 0; i < assigned.size(); ++i)
+      if (assigned[i]) program->variables[i]->note_written();
   }
 };
 

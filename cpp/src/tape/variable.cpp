@@ -7,6 +7,11 @@
 #include "addax/tape.h"
 
 namespace addax {
+namespace {
+
+std::atomic<std::uint64_t> all_writes{1};
+
+}  // namespace
 
 class Variable::Guard {
  public:
@@ -58,6 +63,13 @@ std::shared_ptr<Storage> Variable::hold_for_writing() {
   return storage;
 }
 
+void Variable::note_written() {
+  version_.fetch_add(1, std::memory_order_release);
+  all_writes.fetch_add(1, std::memory_order_release);
+}
+
+std::uint64_t Variable::writes() { return all_writes.load(std::memory_order_acquire); }
+
 Value Variable::read(const std::shared_ptr<Variable>& variable) {
   const std::shared_ptr<Recording> recording = Recording::current();
   if (recording != nullptr) return recording->read(variable);
@@ -85,8 +97,11 @@ void Variable::assign(const std::shared_ptr<Variable>& variable, const Value& va
     return;
   }
   Value fresh(value.tensor());  // not `value` itself: what tapes know of it is not the variable's
-  const Guard guard(*variable);
-  std::swap(variable->value_, fresh);
+  {
+    const Guard guard(*variable);
+    std::swap(variable->value_, fresh);
+  }
+  variable->note_written();
 }
 
 }  // namespace addax

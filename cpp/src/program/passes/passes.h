@@ -23,9 +23,14 @@ Program pooled_gradients(Program program);
 Program epilogue_fusion(Program program);
 // Elementwise steps over one shape become one step that runs tile by tile.
 Program elementwise_fusion(Program program);
+// Steps that depend on state alone become the program's prologue.
+Program hoisting(Program program);
 
 // ---- What passes share.
 
+// Per slot: whether its value depends on constants and on variables that the program does not assign, and on nothing
+// else, and its shape is known.
+std::vector<bool> state_only(const Program& program);
 // How often each slot is read: by steps, outputs and assignments.
 std::vector<int> count_reads(const Program& program);
 // Reads of `from` become reads of `to`, everywhere.

@@ -1,6 +1,36 @@
+#include <algorithm>
+
 #include "program/passes/passes.h"
 
 namespace addax::passes {
+namespace {
+
+// Whether all dimensions among the step's attributes are numbers.
+bool attributes_known(const Step& step) {
+  return std::all_of(step.attributes.entries().begin(), step.attributes.entries().end(), [](const auto& entry) {
+    const Dims* dims = std::get_if<Dims>(&entry.second);
+    return dims == nullptr || all_known(*dims);
+  });
+}
+
+}  // namespace
+
+std::vector<bool> state_only(const Program& program) {
+  std::vector<bool> state(program.slots.size(), false);
+  const auto is_state = [&](int slot) { return state[static_cast<std::size_t>(slot)]; };
+  const auto has_shape = [&](int slot) { return all_known(program.slots[static_cast<std::size_t>(slot)].spec.dims); };
+  for (const int slot : program.constant_slots) state[static_cast<std::size_t>(slot)] = true;
+  for (const int slot : program.variable_slots) state[static_cast<std::size_t>(slot)] = true;
+  for (const Assignment& a : program.assignments)
+    state[static_cast<std::size_t>(program.variable_slots[static_cast<std::size_t>(a.variable)])] = false;
+  for (const Step& step : program.steps) {
+    if (!std::all_of(step.inputs.begin(), step.inputs.end(), is_state) || !attributes_known(step) ||
+        !std::all_of(step.outputs.begin(), step.outputs.end(), has_shape))
+      continue;
+    for (const int output : step.outputs) state[static_cast<std::size_t>(output)] = true;
+  }
+  return state;
+}
 
 std::vector<int> count_reads(const Program& program) {
   std::vector<int> reads(program.slots.size(), 0);
@@ -28,6 +58,7 @@ Program compact(const Program& program) {
   for (const Assignment& a : program.assignments) assigned[static_cast<std::size_t>(a.variable)] = true;
 
   Program result;
+  result.prologue = program.prologue;
   std::vector<int> renumbered(program.slots.size(), -1);
   const auto keep = [&](int slot, SlotKind kind, int index) {
     const int fresh = result.add_slot(program.slots[static_cast<std::size_t>(slot)].spec, kind, index);

@@ -1,0 +1,44 @@
+// Prologue: the part of a program that depends on state alone (folded or packed weights, tables). Its results are
+// variables of their own, made again only when one of the variables that it reads has been written since.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "addax/program.h"
+
+namespace addax {
+
+class Session;
+
+// Shared by all sessions of a program; any thread may refresh.
+class Prologue {
+ public:
+  // `program` has no inputs and no outputs; what it assigns are the derived variables, which nobody else writes.
+  explicit Prologue(ProgramPtr program);
+  ~Prologue();
+
+  const Program& program() const { return *program_; }
+
+  // Runs the program if a variable has changed since it ran last. Takes no lock and allocates nothing if no variable
+  // of the process has been written since; throws what the program's planning throws.
+  void refresh() {
+    if (checked_.load(std::memory_order_acquire) != Variable::writes()) refresh_changed();
+  }
+
+ private:
+  void refresh_changed();
+  bool changed() const;
+
+  ProgramPtr program_;
+  std::vector<VariablePtr> sources_;
+  std::atomic<std::uint64_t> checked_{0};  // Variable::writes() when the versions were compared last
+  std::mutex mutex_;                       // guards what follows
+  std::vector<std::uint64_t> versions_;    // of the sources, when the program ran last; empty: never
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace addax
