@@ -14,6 +14,7 @@
 #include "base/parallel.h"
 #include "kernels/broadcast.h"
 #include "kernels/fused.h"
+#include "kernels/tail.h"
 
 using namespace addax::kernels;
 
@@ -277,6 +278,25 @@ TEST_CASE("a fused list gives what its operations give, in place too, for shapes
         if (std::fabs(t - 0.25f) > 1e-5) CHECK(flags[i] == (t > 0.25f));
         CHECK(last[i] == doctest::Approx((mask[i] ? t : 0.25f) + x[i]).epsilon(1e-5));
       }
+    }
+    // Block by block, as the tail of a product: the same bits.
+    std::vector<float> whole(n), whole_last(n), source = x, last(n);
+    std::vector<std::uint8_t> flags(n);
+    const void* operands[] = {x.data(), scale.data(), bias.data(), mask.data()};
+    void* outputs[] = {whole.data(), flags.data(), whole_last.data()};
+    run_fused(plan, l, operands, outputs);
+    for (const std::int64_t width : {s.columns, std::int64_t{5}}) {
+      source = x;
+      const Tail tail{&plan,
+                      &l,
+                      {source.data(), scale.data(), bias.data(), mask.data()},
+                      {source.data(), flags.data(), last.data()}};
+      for (std::int64_t row = 0; row < s.rows; row += 3)
+        for (std::int64_t column = 0; column < s.columns; column += width)
+          run_tail(tail, s.columns, row, std::min<std::int64_t>(3, s.rows - row), column,
+                   std::min(width, s.columns - column));
+      CHECK(source == whole);
+      CHECK(last == whole_last);
     }
   }
 }

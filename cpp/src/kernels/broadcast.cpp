@@ -122,21 +122,24 @@ int64_t TileReader::offset_of(int64_t row) const {
   return offset;
 }
 
-void TileReader::expand(int64_t first_row, int64_t rows) {
+void TileReader::expand(int64_t first, int64_t n) {
   const int64_t inner = layout_->inner;
   const bool varies = layout_->stride[operand_][layout_->rank - 1] != 0;
-  for (int64_t r = 0; r < rows; ++r) {
-    const char* from = data_ + offset_of(first_row + r) * item_;
-    char* to = buffer_ + r * inner * item_;
+  for (char* to = buffer_; n > 0;) {
+    const int64_t column = first % inner, count = std::min(inner - column, n);
+    const char* from = data_ + (offset_of(first / inner) + (varies ? column : 0)) * item_;
     if (varies) {
-      std::memcpy(to, from, static_cast<std::size_t>(inner * item_));
+      std::memcpy(to, from, static_cast<std::size_t>(count * item_));
     } else if (item_ == 4) {
       std::uint32_t value;
       std::memcpy(&value, from, sizeof value);
-      for (int64_t i = 0; i < inner; ++i) std::memcpy(to + i * 4, &value, sizeof value);
+      for (int64_t i = 0; i < count; ++i) std::memcpy(to + i * 4, &value, sizeof value);
     } else {
-      for (int64_t i = 0; i < inner; ++i) std::memcpy(to + i * item_, from, static_cast<std::size_t>(item_));
+      for (int64_t i = 0; i < count; ++i) std::memcpy(to + i * item_, from, static_cast<std::size_t>(item_));
     }
+    to += count * item_;
+    first += count;
+    n -= count;
   }
 }
 
@@ -149,13 +152,13 @@ TileOperand TileReader::at(int64_t first, int64_t n) {
     const int64_t step = l.stride[operand_][l.rank - 1];
     return {data_ + (offset_of(row) + first % l.inner * step) * item_, static_cast<int>(step)};
   }
-  const int64_t rows = n / l.inner;
-  if (!l.row(operand_)) {
-    expand(row, rows);
-  } else if (ready_ < rows) {
-    expand(row, 1);
+  if (!l.row(operand_) || first % l.inner != 0 || n % l.inner != 0) {
+    expand(first, n);
+    ready_ = 0;
+  } else if (ready_ < n) {
+    expand(first, l.inner);
     repeat(buffer_, l.inner, n, item_);
-    ready_ = rows;
+    ready_ = n;
   }
   return {buffer_, 1};
 }

@@ -69,19 +69,19 @@ class TileReader {
   // `buffer` has kTile elements of the operand's type.
   TileReader(const BroadcastLayout& layout, int operand, const void* data, int item, void* buffer);
   TileReader() = default;
-  // Elements [first, first + n) of the array: a piece of one row, or any number of whole rows up to kTile elements.
+  // Elements [first, first + n) of the array: a piece of one row, or at most kTile elements; whole rows are quickest.
   TileOperand at(std::int64_t first, std::int64_t n);
 
  private:
   std::int64_t offset_of(std::int64_t row) const;
-  void expand(std::int64_t first_row, std::int64_t rows);
+  void expand(std::int64_t first, std::int64_t n);
 
   const BroadcastLayout* layout_ = nullptr;
   int operand_ = 0;
   const char* data_ = nullptr;
   int item_ = 0;
   char* buffer_ = nullptr;
-  std::int64_t ready_ = 0;  // rows in the buffer, if they are all alike
+  std::int64_t ready_ = 0;  // elements of whole rows in the buffer, if they are all alike
 };
 
 // How [0, total) is cut into tiles of at most `limit` elements that TileReader can give, and into a thread's shares of

@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "kernels/kernels.h"
+#include "kernels/tail.h"
 
 namespace addax::kernels {
 namespace {
@@ -155,6 +156,21 @@ void run_fused(const FusedPlan& plan, const BroadcastLayout& layout, const void*
     Worker worker(plan, layout, operands, outputs);
     for_each_tile(layout, split, first, last, [&](int64_t at, int64_t n) { worker.run(at, n); });
   });
+}
+
+void run_tail(const Tail& tail, int64_t row_length, int64_t first_row, int64_t rows, int64_t first_column,
+              int64_t columns) {
+  const TileSplit split = split_tiles(*tail.layout, kTile, kTile);
+  Worker worker(*tail.plan, *tail.layout, tail.operands, tail.outputs);
+  const auto run = [&](int64_t first, int64_t last) {
+    for_each_tile(*tail.layout, split, first, last, [&](int64_t at, int64_t n) { worker.run(at, n); });
+  };
+  if (columns == row_length) {
+    run(first_row * row_length, (first_row + rows) * row_length);
+    return;
+  }
+  for (int64_t row = first_row; row < first_row + rows; ++row)
+    run(row * row_length + first_column, row * row_length + first_column + columns);
 }
 
 }  // namespace addax::kernels
