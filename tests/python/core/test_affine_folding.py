@@ -1,4 +1,4 @@
-"""Batch normalization at inference, and other fixed arithmetic along channels, joins the weights."""
+"""Batch normalization at inference and other fixed factors along channels join the weights."""
 
 from __future__ import annotations
 

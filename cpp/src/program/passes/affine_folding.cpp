@@ -48,12 +48,13 @@ class AffineFolding {
   static bool is(const Step& step, std::string_view name) { return step.operation->name == name; }
   const Spec& spec(int slot) const { return program_.slots[at(slot)].spec; }
 
+  // A product along whose result's last axis the weights can be scaled; the weights are fixed.
   bool is_product(const Step& step) const {
-    if (!state_[at(step.inputs.back())] || state_[at(step.outputs[0])]) return false;
-    if (!all_known({spec(step.outputs[0]).dims.back()})) return false;
-    if (is(step, "matmul")) return spec(step.inputs[1]).dims.size() == 2;
-    return is(step, "conv") || is(step, "depthwise_conv") ||
-           (is(step, "conv_data_gradient") && step.attributes.integer("groups") == 1);
+    const bool scalable = is(step, "conv") || is(step, "depthwise_conv") ||
+                          (is(step, "matmul") && spec(step.inputs[1]).dims.size() == 2) ||
+                          (is(step, "conv_data_gradient") && step.attributes.integer("groups") == 1);
+    return scalable && state_[at(step.inputs[1])] && !state_[at(step.outputs[0])] &&
+           spec(step.outputs[0]).dims.back().known();
   }
 
   int append(const char* operation, std::vector<int> inputs, const Dims& dims, Attributes attributes = {}) {
