@@ -14,6 +14,7 @@
     isa::fill(k.resize);        \
     isa::fill(k.softmax);       \
     isa::fill(k.transpose);     \
+    isa::fill(k.winograd);      \
   }
 
 namespace addax::kernels {

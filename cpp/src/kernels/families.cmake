@@ -5,6 +5,8 @@ set(ADDAX_KERNEL_FAMILIES
   conv
   conv_kernel_gradient
   depthwise
+  winograd
+  winograd_kernel_gradient
   elementwise
   random
   pool
@@ -24,4 +26,5 @@ set(ADDAX_PLAIN_KERNELS
   plain_random
   scan
   sort
+  winograd_choice
 )

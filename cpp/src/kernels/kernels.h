@@ -13,6 +13,7 @@
 #include "kernels/resize.h"
 #include "kernels/softmax.h"
 #include "kernels/transpose.h"
+#include "kernels/winograd.h"
 
 namespace addax::kernels {
 
@@ -27,6 +28,7 @@ struct Kernels {
   ResizeKernels resize;
   SoftmaxKernels softmax;
   TransposeKernels transpose;
+  WinogradKernels winograd;
 };
 
 // Chosen at the first call and kept; safe from any thread.

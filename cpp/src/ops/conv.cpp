@@ -16,6 +16,7 @@ namespace addax::ops {
 namespace {
 
 using kernels::Conv;
+using kernels::ConvPass;
 using kernels::ConvShape;
 
 enum class Kind { direct, depthwise };
@@ -146,10 +147,13 @@ ConvShape shape_of(const Run& r, const Shape& x, const Shape& y, const Shape& w)
 }
 
 template <Kind kind, class T>
-const kernels::ConvFunctions<T>& functions() {
+const kernels::ConvFunctions<T>& functions(const ConvShape& shape, ConvPass pass) {
   if constexpr (kind == Kind::depthwise) {
     return kernels::kernels().depthwise.of<T>();
   } else {
+    if constexpr (std::is_same_v<T, float>) {
+      if (kernels::winograd_wins(shape, pass)) return kernels::kernels().winograd.f32;
+    }
     return kernels::kernels().conv.of<T>();
   }
 }
@@ -187,7 +191,7 @@ void run_forward(const Run& r) {
       job.activation = activation_of(r);
     }
     job.workspace = r.workspace();
-    functions<kind, T>().forward(job);
+    functions<kind, T>(job.shape, ConvPass::forward).forward(job);
   });
 }
 
@@ -201,7 +205,7 @@ void run_data(const Run& r) {
     job.w = r.in<T>(1);
     job.result = r.out<T>(0);
     job.workspace = r.workspace();
-    functions<kind, T>().data_gradient(job);
+    functions<kind, T>(job.shape, ConvPass::data_gradient).data_gradient(job);
   });
 }
 
@@ -215,26 +219,30 @@ void run_kernel(const Run& r) {
     job.y = r.in<T>(1);
     job.result = r.out<T>(0);
     job.workspace = r.workspace();
-    functions<kind, T>().kernel_gradient(job);
+    functions<kind, T>(job.shape, ConvPass::kernel_gradient).kernel_gradient(job);
   });
 }
 
 template <Kind kind>
 std::int64_t forward_workspace(const Run& r) {
   return with_type(r, [&](auto tag) {
-    return functions<kind, typename decltype(tag)::type>().forward_workspace(forward_shape<kind>(r));
+    const ConvShape shape = forward_shape<kind>(r);
+    return functions<kind, typename decltype(tag)::type>(shape, ConvPass::forward).forward_workspace(shape);
   });
 }
 template <Kind kind>
 std::int64_t data_workspace(const Run& r) {
   return with_type(r, [&](auto tag) {
-    return functions<kind, typename decltype(tag)::type>().data_gradient_workspace(data_shape<kind>(r));
+    const ConvShape shape = data_shape<kind>(r);
+    return functions<kind, typename decltype(tag)::type>(shape, ConvPass::data_gradient).data_gradient_workspace(shape);
   });
 }
 template <Kind kind>
 std::int64_t kernel_workspace(const Run& r) {
   return with_type(r, [&](auto tag) {
-    return functions<kind, typename decltype(tag)::type>().kernel_gradient_workspace(kernel_shape<kind>(r));
+    const ConvShape shape = kernel_shape<kind>(r);
+    return functions<kind, typename decltype(tag)::type>(shape, ConvPass::kernel_gradient)
+        .kernel_gradient_workspace(shape);
   });
 }
 

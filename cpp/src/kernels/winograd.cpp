@@ -1,0 +1,291 @@
+#include "kernels/winograd.h"
+
+#include <algorithm>
+
+#include "base/parallel.h"
+#include "base/scratch.h"
+#include "kernels/epilogue.h"
+#include "kernels/microkernel.h"
+#include "kernels/pack.h"
+#include "kernels/walk.h"
+#include "kernels/winograd_kernel_gradient.h"
+#include "kernels/winograd_tiles.h"
+
+// Forward and data gradient. A task takes some hundred tiles through all stages while they stay in its cache: the input
+// tiles are transformed into 16 planes (tiles × in channels); each plane is multiplied by its plane of the transformed
+// weights (in × out channels) with the microkernel; the 16 products of a few tiles, in L1, are transformed into the
+// output. The data gradient is the same walk over dL/dy with turned and transposed weights.
+//
+// No sum runs across tiles or depends on how they are grouped, so the result is the same for any division of the work.
+namespace addax::kernels::ADDAX_ISA_NS {
+namespace {
+
+constexpr int kScratch = 0;
+constexpr int W = kLanes<float>;
+// Transformed input of a task: with a panel of weights it shall fit half of L2.
+constexpr std::int64_t kInputBytes = std::int64_t{384} << 10;
+constexpr std::int64_t kLeastTiles = 28, kMostTiles = 112;
+// Panels of weights (all planes) up to this size stay in L2 while all tiles of a task go by, and the products of a few
+// tiles need not leave L1. Larger ones are read once for all tiles.
+constexpr std::int64_t kPanelBytes = std::int64_t{288} << 10;
+constexpr std::int64_t kTaskFlops = std::int64_t{1} << 21;
+constexpr std::int64_t kWantedTasks = 32;
+
+struct Walk {
+  const float* image;
+  std::int64_t images, in_rows, in_columns, in_channels;
+  float* result;
+  std::int64_t out_rows, out_columns, out_channels;
+  std::int64_t pad_row, pad_column;  // tile (r, c) begins at pixel (2r - pad_row, 2c - pad_column)
+  const float* bias;
+  Activation activation;
+};
+
+Walk forward_walk(const ConvShape& s) {
+  Walk w{};
+  w.images = s.batch * s.in[0];
+  w.in_rows = s.in[1];
+  w.in_columns = s.in[2];
+  w.in_channels = s.in_channels;
+  w.out_rows = s.out[1];
+  w.out_columns = s.out[2];
+  w.out_channels = s.out_channels;
+  w.pad_row = s.pad_low[1];
+  w.pad_column = s.pad_low[2];
+  return w;
+}
+
+Walk data_walk(const ConvShape& s) {
+  Walk w = forward_walk(s);
+  std::swap(w.in_rows, w.out_rows);
+  std::swap(w.in_columns, w.out_columns);
+  std::swap(w.in_channels, w.out_channels);
+  w.pad_row = 2 - w.pad_row;
+  w.pad_column = 2 - w.pad_column;
+  return w;
+}
+
+struct WinogradPlan {
+  TileGrid grid;
+  std::int64_t tiles;       // in all
+  std::int64_t task_tiles;  // of a task
+  std::int64_t some_tiles;  // whose products are kept at once
+  int vectors;              // of a panel of out channels
+  std::int64_t width, panels, task_panels;
+  std::int64_t pitch;          // between tiles of the transformed input
+  std::int64_t input_plane;    // between its planes
+  std::int64_t product_plane;  // between planes of products
+};
+
+WinogradPlan plan_of(const Walk& w) {
+  WinogradPlan p{};
+  p.grid = {ceil_div(w.out_rows, 2), ceil_div(w.out_columns, 2)};
+  p.tiles = w.images * p.grid.rows * p.grid.columns;
+  p.pitch = spread(ceil_div(w.in_channels, W) * W);
+  p.task_tiles = std::clamp(kInputBytes / (kPlanes * 4 * p.pitch), kLeastTiles, kMostTiles);
+  p.vectors = choose_blocking(p.task_tiles, w.out_channels, float{}).vectors;
+  p.width = p.vectors * W;
+  p.panels = ceil_div(w.out_channels, p.width);
+  const std::int64_t block = max_rows<float>(p.vectors);
+  p.task_tiles = p.task_tiles / block * block;
+  const std::int64_t panel_bytes = kPlanes * 4 * w.in_channels * p.width;
+  p.some_tiles = panel_bytes <= kPanelBytes ? block : p.task_tiles;
+  p.input_plane = spread(p.task_tiles * p.pitch);
+  p.product_plane = spread(p.some_tiles * p.width);
+  // Many weights and few tiles: the panels are shared out rather than the tiles. Each task transforms its input again,
+  // which a few panels make up for.
+  p.task_panels = p.panels;
+  const std::int64_t flops = 2 * kPlanes * p.tiles * w.in_channels * w.out_channels;
+  const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, kWantedTasks);
+  const auto tasks = [&] { return ceil_div(p.tiles, p.task_tiles) * ceil_div(p.panels, p.task_panels); };
+  while (tasks() < wanted && p.task_panels * p.width > 64) p.task_panels = ceil_div(p.task_panels, 2);
+  while (tasks() < wanted && p.task_tiles > 2 * block) p.task_tiles = ceil_div(p.task_tiles / block, 2) * block;
+  p.some_tiles = std::min(p.some_tiles, p.task_tiles);
+  return p;
+}
+
+std::int64_t packed_size(std::int64_t in_channels, const WinogradPlan& p) {
+  return kPlanes * p.panels * p.width * in_channels;
+}
+
+// ---- Weights: panel by panel, in each plane by plane, so that a panel's planes are read straight through.
+
+// One block of the forward weights: a row of in channels, the columns of a panel.
+void pack_forward(const float* w, std::int64_t in, std::int64_t out, std::int64_t row, std::int64_t column,
+                  std::int64_t width, float* to) {
+  for (std::int64_t v = 0; v < width; v += W) {
+    const std::int64_t lanes = std::clamp<std::int64_t>(out - column - v, 0, W);
+    VecF u[kPlanes];
+    transform_kernel([&](int t) { return load_partial(w + (t * in + row) * out + column + v, lanes); }, u);
+#pragma GCC unroll 16
+    for (int p = 0; p < kPlanes; ++p) store(to + (p * in + row) * width + v, u[p]);
+  }
+}
+
+// The data gradient's: its in channels are `out`, its out channels `in`, the taps run backwards. A square of both at a
+// time, turned in registers.
+void pack_transposed(const float* w, std::int64_t in, std::int64_t out, std::int64_t row, std::int64_t column,
+                     std::int64_t width, float* to) {
+  const std::int64_t depth = std::min<std::int64_t>(W, out - row);
+  for (std::int64_t v = 0; v < width; v += W) {
+    VecF square[kPlanes][W];
+    for (int j = 0; j < W; ++j) {
+      const bool inside = column + v + j < in;
+      VecF u[kPlanes];
+      transform_kernel(
+          [&](int t) { return inside ? load_partial(w + ((8 - t) * in + column + v + j) * out + row, depth) : VecF{}; },
+          u);
+#pragma GCC unroll 16
+      for (int p = 0; p < kPlanes; ++p) square[p][j] = u[p];
+    }
+    for (int p = 0; p < kPlanes; ++p) {
+      transpose_square<float>(square[p]);
+      for (std::int64_t k = 0; k < depth; ++k) store(to + (p * out + row + k) * width + v, square[p][k]);
+    }
+  }
+}
+
+void pack(const float* w, std::int64_t in, std::int64_t out, bool transposed, const WinogradPlan& p, float* packed) {
+  const std::int64_t rows = transposed ? out : in, step = transposed ? W : 1, blocks = ceil_div(rows, step);
+  const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 12) / (p.width * step));
+  parallel_for(p.panels * blocks, grain, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t panel = i / blocks, row = i % blocks * step;
+      float* const to = packed + panel * kPlanes * rows * p.width;
+      (transposed ? pack_transposed : pack_forward)(w, in, out, row, panel * p.width, p.width, to);
+    }
+  });
+}
+
+// ---- A task: some tiles, some panels.
+
+struct Task {
+  const Walk& w;
+  const WinogradPlan& p;
+  const float* packed;
+  float* input;
+  float* products;
+  const float* zeros;
+
+  void run(std::int64_t first, std::int64_t last, std::int64_t first_panel, std::int64_t last_panel) const {
+    const TiledImages images{w.image, w.in_rows, w.in_columns, w.in_channels, w.pad_row, w.pad_column, zeros};
+    transform_input_tiles(images, p.grid, first, last, input, p.input_plane, p.pitch);
+    for (std::int64_t q = first_panel; q < last_panel; ++q) {
+      for (std::int64_t t = first; t < last; t += p.some_tiles) {
+        const std::int64_t count = std::min(p.some_tiles, last - t);
+        multiply(t - first, count, q);
+        write(t, count, q);
+      }
+    }
+  }
+
+  // The 16 products of `count` tiles, the first being `tile` of the task, with panel q.
+  void multiply(std::int64_t tile, std::int64_t count, std::int64_t q) const {
+    const RunOf run{0, 0, w.in_channels};
+    Tile<float> job{};
+    job.row_stride = p.pitch;
+    job.step = 1;
+    job.b_step = p.width;
+    job.runs = &run;
+    job.run_count = 1;
+    job.c_stride = p.width;
+    job.columns = std::min(p.width, w.out_channels - q * p.width);
+    const int vectors = static_cast<int>(vectors_for<float>(job.columns));
+    const std::int64_t blocks = ceil_div(count, max_rows<float>(p.vectors));
+    for (int plane = 0; plane < kPlanes; ++plane) {
+      job.b = packed + (q * kPlanes + plane) * w.in_channels * p.width;
+      for (std::int64_t b = 0; b < blocks; ++b) {
+        const std::int64_t row = cut(count, blocks, b), rows = cut(count, blocks, b + 1) - row;
+        job.a = input + plane * p.input_plane + (tile + row) * p.pitch;
+        job.c = products + plane * p.product_plane + row * p.width;
+        tile_function(Rows::strided, static_cast<int>(rows), vectors, float{})(job);
+      }
+    }
+  }
+
+  void write(std::int64_t first, std::int64_t count, std::int64_t q) const {
+    const std::int64_t column = q * p.width, columns = std::min(p.width, w.out_channels - column);
+    const std::int64_t line = w.out_columns * w.out_channels;
+    TileGrid::At at = p.grid.at(first);
+    for (std::int64_t t = 0; t < count; ++t, p.grid.advance(at)) {
+      const float* const from = products + t * p.width;
+      float* const to =
+          w.result + (at.image * w.out_rows + 2 * at.row) * line + 2 * at.column * w.out_channels + column;
+      const bool below = 2 * at.row + 1 < w.out_rows, beside = 2 * at.column + 1 < w.out_columns;
+      for (std::int64_t c = 0; c < columns; c += W) {
+        const std::int64_t lanes = std::min<std::int64_t>(W, columns - c);
+        VecF y[4];
+        transform_output([&](int i) { return load(from + i * p.product_plane + c); }, y);
+        const VecF bias = w.bias == nullptr ? VecF{} : load_partial(w.bias + column + c, lanes);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          if ((i >= 2 && !below) || (i % 2 == 1 && !beside)) continue;
+          float* const pixel = to + i / 2 * line + i % 2 * w.out_channels + c;
+          const VecF value = activate(y[i] + bias, w.activation);
+          if (lanes == W) {
+            store(pixel, value);
+          } else {
+            store_partial(pixel, value, lanes);
+          }
+        }
+      }
+    }
+  }
+};
+
+void run_walk(const Walk& w, const WinogradPlan& p, const float* packed) {
+  if (p.tiles == 0 || w.out_channels == 0) return;
+  const std::int64_t input_size = kPlanes * p.input_plane, product_size = kPlanes * p.product_plane;
+  const std::int64_t groups = ceil_div(p.panels, p.task_panels);
+  parallel_for(ceil_div(p.tiles, p.task_tiles) * groups, 1, [&](std::int64_t first, std::int64_t last) {
+    float* const input = thread_scratch_of<float>(kScratch, input_size + product_size + w.in_channels + W);
+    float* const zeros = input + input_size + product_size;
+    std::fill_n(zeros, w.in_channels, 0.0f);
+    const Task work{w, p, packed, input, input + input_size, zeros};
+    for (std::int64_t task = first; task < last; ++task) {
+      const std::int64_t tile = task / groups * p.task_tiles, panel = task % groups * p.task_panels;
+      work.run(tile, std::min(p.tiles, tile + p.task_tiles), panel, std::min(p.panels, panel + p.task_panels));
+    }
+  });
+}
+
+void forward(const Conv<float>& job) {
+  Walk w = forward_walk(job.shape);
+  w.image = job.x;
+  w.result = job.result;
+  w.bias = job.bias;
+  w.activation = job.activation;
+  const WinogradPlan p = plan_of(w);
+  float* const packed = static_cast<float*>(job.workspace);
+  pack(job.w, job.shape.in_channels, job.shape.out_channels, false, p, packed);
+  run_walk(w, p, packed);
+}
+
+void data_gradient(const Conv<float>& job) {
+  Walk w = data_walk(job.shape);
+  w.image = job.y;
+  w.result = job.result;
+  const WinogradPlan p = plan_of(w);
+  float* const packed = static_cast<float*>(job.workspace);
+  pack(job.w, job.shape.in_channels, job.shape.out_channels, true, p, packed);
+  run_walk(w, p, packed);
+}
+
+std::int64_t bytes_of(std::int64_t floats) { return whole_lines(floats * static_cast<std::int64_t>(sizeof(float))); }
+
+std::int64_t forward_workspace(const ConvShape& s) {
+  return bytes_of(packed_size(s.in_channels, plan_of(forward_walk(s))));
+}
+
+std::int64_t data_gradient_workspace(const ConvShape& s) {
+  return bytes_of(packed_size(s.out_channels, plan_of(data_walk(s))));
+}
+
+}  // namespace
+
+void fill(WinogradKernels& kernels) {
+  kernels.f32 = {&forward,           &data_gradient,           &winograd_kernel_gradient,
+                 &forward_workspace, &data_gradient_workspace, &winograd_kernel_gradient_workspace};
+}
+
+}  // namespace addax::kernels::ADDAX_ISA_NS
