@@ -1,118 +1,119 @@
-"""Compares Addax with other libraries on this machine and prints one table for each question.
+"""Compares Addax with other libraries on whole workloads, in one run on this machine.
 
-    python -m venv peers && peers/bin/pip install keras jax tensorflow-cpu
-    python bench/python/compare.py --peer-python peers/bin/python --data mnist.npz --json found.json
+    python bench/python/compare.py --libraries addax --only mnist_cnn
+    python bench/python/compare.py --peer-python peers/bin/python --peer-python torch/bin/python \
+        --threads 1,2 --json found.json
+    python bench/python/compare.py --render found.json
 
-Every library has a process of its own; their rounds take turns; a ratio below 1 says that Addax
-takes less. Heap allocations during a replay are counted by the C++ tests: the case "a training step
-replays without a single heap allocation" of `addax_tests`.
+The first command times Addax alone, the second all, the third prints the tables of an earlier run.
+docs/benchmarks.md says what the peers' interpreters need. A ratio below 1 says that Addax takes
+less.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import tempfile
+import time
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import import_time
-import memory
-import mnist_accuracy
-import size
-from libraries import addax_python, installed_peers, run_interleaved
-from report import machine, print_table, ratio, seconds
+import race
+import tables
+from export import export
+from floor import measure_limits
+from libraries import LIBRARIES, installed
+from report import machine
+from workloads import WORKLOADS
 
-QUESTIONS = ("import", "size", "predict", "fit", "memory", "mnist")
+_MODES = ("train", "infer")
+_CLOCKS = ("wall", "wall_min", "cpu", "cpu_min")
 
 
 def main() -> None:
     options = _arguments()
-    peers: dict[str, str] = {}
-    found: dict[str, Any] = {"machine": machine(), "versions": {}}
-    if options.peer_python:
-        names, found["versions"] = installed_peers(options.peer_python)
-        chosen = options.peers.split(",") if options.peers else names
-        peers = {name: options.peer_python for name in names if name in chosen}
+    if options.render:
+        found = json.loads(Path(options.render).read_text())
+        _show_machine(found)
+        tables.show(found["results"], options.clock)
+        return
+    exports = Path(options.exports) if options.exports else None
+    if exports is not None:
+        _run(options, exports)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        _run(options, Path(folder))
+
+
+def _run(options: argparse.Namespace, exports: Path) -> None:
+    pythons, versions = installed(options.peer_python)
+    pythons = {name: pythons[name] for name in options.libraries if name in pythons}
+    settings = race.Settings(pythons, exports, options.rounds, options.budget)
+    limits = {threads: measure_limits(threads) for threads in options.threads}
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "versions": versions,
+        "limits": {n: one and dataclasses.asdict(one) for n, one in limits.items()},
+        "results": [],
+    }
+    _show_machine(found)
+    start = time.monotonic()
+    for name in options.only:
+        workload = WORKLOADS[name]
+        export(workload, pythons, exports)
+        for threads in options.threads:
+            for mode in options.modes:
+                if mode == "train" and not workload.batch:
+                    continue
+                result = race.run(workload, mode, threads, settings, limits[threads])
+                found["results"].append(result)
+                tables.show([result], options.clock)
+                if options.json:  # after each: a run that is broken off keeps what it has
+                    found["seconds"] = time.monotonic() - start
+                    Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _show_machine(found: dict[str, Any]) -> None:
     for name, value in found["machine"].items():
         print(f"{name}: {value}")
-    print("peers:", ", ".join(f"{k} {v}" for k, v in found["versions"].items()) or "none")
-
-    for question in options.only.split(",") if options.only else QUESTIONS:
-        found[question] = _ask(question, options, peers)
-        if options.json:  # after each: a run that is broken off keeps what it has
-            Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
+    for versions in found["versions"].values():
+        print("packages:", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
-def _ask(question: str, options: argparse.Namespace, peers: dict[str, str]) -> Any:
-    if question == "import":
-        answer: Any = import_time.measure(peers, options.rounds)
-        import_time.show(answer)
-    elif question == "size":
-        answer = size.measure(options.wheel)
-        size.show(answer)
-    elif question == "memory":
-        answer = memory.measure(options.steps)
-        memory.show(answer)
-    elif question == "mnist":
-        answer = mnist_accuracy.measure(
-            options.data, peers, options.seeds, options.epochs, options.peer_epochs
-        )
-        mnist_accuracy.show(answer)
-    else:
-        answer = run_interleaved({**addax_python(), **peers}, question, options.rounds)
-        _show_rounds(question, answer)
-    return answer
+def _names(known: Any) -> Any:
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"unknown {name!r}; known are {', '.join(known)}")
+        return names
+
+    return parse
 
 
-_TITLES = {
-    "fit": "`fit` of an MLP 784-128-10, batch 32: time of a step (addax / it), medians",
-    "predict": "A row through an MLP 32-64-64-1: time of a call (addax / it), medians",
-}
-
-
-def _show_rounds(question: str, found: dict[str, list]) -> None:
-    kinds = list(next(iter(found.values()))[0])
-    middle = {
-        name: {kind: median(run[kind] for run in rounds) for kind in kinds}
-        for name, rounds in found.items()
-    }
-    ours = middle["addax"]
-    rows = [
-        [name, *(f"{seconds(one[kind])} ({ratio(ours[kind], one[kind])})" for kind in kinds)]
-        for name, one in middle.items()
-    ]
-    print_table(_TITLES[question], ["library", *(kind.replace("_", " ") for kind in kinds)], rows)
+def _counts(text: str) -> list[int]:
+    return [int(count) for count in text.split(",")]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--only", help=f"comma-separated, of {', '.join(QUESTIONS)}; all if not given"
-    )
-    parser.add_argument("--peer-python", help="interpreter that runs the peers; none if not given")
-    parser.add_argument(
-        "--peers", help="comma-separated names, all that are installed if not given"
-    )
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--json", help="file for all that was measured")
-    parser.add_argument("--wheel", help="size: a wheel that is there already")
-    parser.add_argument("--steps", type=int, default=20_000, help="memory: train steps")
-    parser.add_argument("--data", help="mnist: path of mnist.npz; the Keras cache if not given")
-    parser.add_argument("--seeds", type=int, default=3, help="mnist: seeds")
-    parser.add_argument("--epochs", type=int, default=5, help="mnist: epochs")
-    parser.add_argument(
-        "--peer-epochs", type=int, default=0, help="mnist: fewer epochs for the peers"
-    )
-    options = parser.parse_args()
-    unknown = set((options.only or "import").split(",")) - set(QUESTIONS)
-    if unknown:
-        parser.error(
-            f"--only: unknown {', '.join(sorted(unknown))}; known are {', '.join(QUESTIONS)}"
-        )
-    return options
+    add = parser.add_argument
+    add("--only", type=_names(WORKLOADS), default=list(WORKLOADS), help=", ".join(WORKLOADS))
+    add("--libraries", type=_names(LIBRARIES), default=list(LIBRARIES), help=", ".join(LIBRARIES))
+    add("--modes", type=_names(_MODES), default=list(_MODES), help="train, infer")
+    add("--threads", type=_counts, default=[1], help="numbers of threads; 1 if not given")
+    add("--peer-python", action="append", default=[], help="interpreter with peers; repeatable")
+    add("--rounds", type=int, default=5)
+    add("--budget", type=float, default=5.0, help="seconds of measuring for each row")
+    add("--clock", choices=_CLOCKS, default="wall", help="what the tables show; JSON has all")
+    add("--exports", help="folder that keeps exported models between runs")
+    add("--json", help="file for all that was measured")
+    add("--render", metavar="JSON", help="print the tables of an earlier run")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

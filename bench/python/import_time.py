@@ -1,6 +1,6 @@
 """Time of `import addax` beyond that of the bare interpreter, and the modules that it loads.
 
-python bench/python/import_time.py
+python bench/python/import_time.py --peer-python peers/bin/python
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from statistics import median
 from typing import Any
 
-from libraries import PEERS
+from libraries import installed, place
 from report import print_table, seconds
 
 _HEAVY = ("numpy", "rich", "h5py", "matplotlib", "PIL", "pandas")
@@ -27,8 +27,7 @@ def measure(peers: dict[str, str], rounds: int = 15) -> dict[str, Any]:
     commands = {"pass": ([sys.executable, "-c", "pass"], None)}
     commands["addax"] = ([sys.executable, "-c", "import addax"], None)
     for name, python in peers.items():
-        environment = {**os.environ, **PEERS[name][1]}
-        environment.pop("PYTHONPATH", None)
+        environment = place(name, python, len(os.sched_getaffinity(0))).environment
         commands[name] = ([python, "-c", "import keras"], environment)
     times: dict[str, list] = {name: [] for name in commands}
     for number in range(rounds + 1):
@@ -85,9 +84,12 @@ def show(found: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--peer-python", help="interpreter with Keras; none runs if not given")
     parser.add_argument("--modules", action="store_true", help="list the modules that are loaded")
     options = parser.parse_args()
-    found = measure({}, options.rounds)
+    pythons, _ = installed([options.peer_python]) if options.peer_python else ({}, {})
+    peers = {name: python for name, python in pythons.items() if name.startswith("keras-")}
+    found = measure(peers, options.rounds)
     show(found)
     if options.modules:
         print("\n".join(found["addax"]["modules"]))

@@ -7,11 +7,16 @@ Keras's.
 from __future__ import annotations
 
 import argparse
+import sys
 from statistics import mean, median
 from typing import Any
 
-from libraries import addax_python, installed_peers, run_interleaved
+import numpy as np
+from libraries import installed, place
+from processes import Worker, available_cores, take_turns
 from report import print_table, ratio
+from timing import Clock
+from workloads import WORKLOADS
 
 
 def measure(
@@ -31,26 +36,76 @@ def measure(
         peer_epochs: Epochs that the peers run beside Addax, all if 0. Losses and accuracies
             are only given for those that ran all.
     """
-    addax = addax_python()
+    addax = {"addax": sys.executable}
     found: dict[str, Any] = {}
     for seed in range(1, seeds + 1):
         beside = peers if seed == 1 and peer_epochs in (0, epochs) else {}
-        runs = run_interleaved(
-            {**addax, **beside}, "mnist", epochs, data=data, seed=seed, samples=samples
-        )
+        runs = _race({**addax, **beside}, epochs, data=data, seed=seed, samples=samples)
         for name, rounds in runs.items():
             found.setdefault(name, {"epochs": [], "test_accuracy": [], "test_loss": []})
             found[name]["epochs"] += rounds
             found[name]["test_accuracy"].append(rounds[-1]["test_accuracy"])
             found[name]["test_loss"].append(rounds[-1]["test_loss"])
     if peers and peer_epochs not in (0, epochs):
-        runs = run_interleaved(
-            {**addax, **peers}, "mnist", peer_epochs, data=data, seed=1, samples=samples
-        )
+        runs = _race({**addax, **peers}, peer_epochs, data=data, seed=1, samples=samples)
         for name, rounds in runs.items():
             found.setdefault(name, {"epochs": [], "test_accuracy": [], "test_loss": []})
             found[name]["epochs"] += rounds
     return found
+
+
+def _race(pythons: dict[str, str], epochs: int, **options: Any) -> dict[str, list]:
+    threads = len(available_cores())
+    workers: list[Worker] = []
+    try:
+        for name, python in pythons.items():
+            at = place(name, python, threads)
+            workers.append(Worker(at, "mnist_accuracy:Convnet", library=name, **options))
+        found = take_turns(workers, epochs, lambda worker: worker.call("epoch"))
+        for worker in workers:
+            found[worker.library][-1].update(worker.call("evaluate"))
+    finally:
+        for worker in workers:
+            worker.close()
+    return found
+
+
+class Convnet:
+    """The convnet of Keras's first example, in the process of a library."""
+
+    def __init__(self, library: str, data: str | None, seed: int, samples: int) -> None:
+        from engines.keras_engine import compiled, module_of
+
+        keras = module_of(library, len(available_cores()))
+        (x, y), (x_test, y_test) = _load(keras, data)
+        count = samples or len(x)
+        self.x, self.y = _images(x[:count]), y[:count].astype("int32")
+        self.test = _images(x_test), y_test.astype("int32")
+        keras.utils.set_random_seed(seed)
+        workload = WORKLOADS["mnist_cnn"]
+        self.model = compiled(keras, workload, workload.build(keras), metrics=["accuracy"])
+
+    def epoch(self) -> dict[str, float]:
+        """One epoch; the first pays for the tracing, as it does for a user."""
+        clock = Clock()
+        self.model.fit(self.x, self.y, batch_size=128, epochs=1, verbose=0)
+        return clock.read()
+
+    def evaluate(self) -> dict[str, float]:
+        loss, accuracy = self.model.evaluate(*self.test, batch_size=128, verbose=0)
+        return {"test_loss": float(loss), "test_accuracy": float(accuracy)}
+
+
+def _load(keras: Any, path: str | None) -> Any:
+    """MNIST from an `.npz` at `path`, else from the Keras cache (downloaded if it is not there)."""
+    if path is None:
+        return keras.datasets.mnist.load_data()
+    with np.load(path) as data:
+        return (data["x_train"], data["y_train"]), (data["x_test"], data["y_test"])
+
+
+def _images(x: np.ndarray) -> np.ndarray:
+    return x[..., None].astype("float32") / 255
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
@@ -96,8 +151,8 @@ def main() -> None:
     options = parser.parse_args()
     peers = {}
     if options.peer_python:
-        names, _ = installed_peers(options.peer_python)
-        peers = dict.fromkeys(names, options.peer_python)
+        found, _ = installed([options.peer_python])
+        peers = {name: python for name, python in found.items() if name.startswith("keras-")}
     show(
         measure(
             options.data,

@@ -1,7 +1,10 @@
-"""The process of one library (`libraries.Worker`): reads requests, writes answers, JSON lines."""
+"""The process of one library (`processes.Worker`): makes one object and calls its methods, as
+requested in JSON lines on the standard input; answers in JSON lines.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -13,31 +16,26 @@ def main() -> None:
     # What a library prints must not come between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    workload: Any = None
+    made: Any = None
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            if isinstance(request, dict):
-                workload = prepare(**request)
-                answer: Any = {}
+            if "cores" in request:
+                # Before any library counts them.
+                os.sched_setaffinity(0, request["cores"])
+                answer: Any = None
+            elif "make" in request:
+                module, name = request["make"].split(":")
+                made = getattr(importlib.import_module(module), name)(**request["arguments"])
+                answer = None
             else:
-                answer = getattr(workload, request)()
-        except Exception:
-            answer = {"error": traceback.format_exc()}
-        answers.write(json.dumps(answer) + "\n")
+                answer = getattr(made, request["call"])(**request["arguments"])
+            reply = {"answer": answer}
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            reply = {"error": reason, "traceback": traceback.format_exc()}
+        answers.write(json.dumps(reply) + "\n")
         answers.flush()
-
-
-def prepare(library: str, workload: str, options: dict[str, Any]) -> Any:
-    from workloads import WORKLOADS
-
-    if library == "addax":
-        import addax as keras
-    else:
-        import keras
-    prepared = WORKLOADS[workload](keras, **options)
-    prepared.warm_up()
-    return prepared
 
 
 if __name__ == "__main__":

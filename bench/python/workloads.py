@@ -1,149 +1,202 @@
-"""What is timed: the same Keras code for every library.
+"""What is compared: whole workloads, each one definition for every library.
 
-A workload is a class made with the module that stands for Keras and with options; `round()` runs it
-once more and returns what it measured. Only standard Keras names are used.
+A workload knows its network (ordinary Keras code, `models.py`), its data and loss, how it is
+trained, at which batch sizes it answers, and which part of the fastest peer's time is wanted.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
+import models
 import numpy as np
 
 
-class MnistConvnet:
-    """The convnet of Keras's first example: a round is one epoch over MNIST, batch 128."""
+@dataclass(frozen=True)
+class Workload:
+    """One row of the comparison.
 
-    def __init__(
-        self, keras: Any, data: str | None = None, seed: int = 1, samples: int = 0
-    ) -> None:
-        self.keras = keras
-        (x, y), (x_test, y_test) = load_mnist(keras, data)
-        count = samples or len(x)
-        self.x, self.y = images(x[:count]), y[:count].astype("int32")
-        self.test = images(x_test), y_test.astype("int32")
-        keras.utils.set_random_seed(seed)
-        layers = keras.layers
-        self.model = keras.Sequential(
-            [
-                keras.Input((28, 28, 1)),
-                layers.Conv2D(32, 3, activation="relu"),
-                layers.MaxPooling2D(2),
-                layers.Conv2D(64, 3, activation="relu"),
-                layers.MaxPooling2D(2),
-                layers.Flatten(),
-                layers.Dropout(0.5),
-                layers.Dense(10, activation="softmax"),
-            ]
-        )
-        self.model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    Attributes:
+        build: From the module that stands for Keras to the model.
+        shape: Of one sample.
+        words: Inputs are word numbers below this, if it is not 0.
+        classes: Targets are class numbers below this; 0: the inputs are the targets.
+        batch: Of training; 0 if the workload is not trained.
+        steps: Of an epoch, about half a second or more.
+        goals: "train", "b1", "b32" → wanted part of the fastest peer's time.
+        ways: Whether `predict` and `predict_on_batch` are rows of their own.
+    """
 
-    def warm_up(self) -> None:
-        """Nothing: the first epoch pays for the tracing, as it does for a user."""
+    name: str
+    title: str
+    build: Callable[[Any], Any]
+    shape: tuple[int, ...]
+    batch: int = 0
+    steps: int = 0
+    words: int = 0
+    classes: int = 10
+    goals: dict[str, float] = field(default_factory=dict)
+    ways: bool = False
 
-    def round(self) -> dict[str, float]:
-        clock = Clock()
-        self.model.fit(self.x, self.y, batch_size=128, epochs=1, verbose=0)
-        return clock.read()
+    @property
+    def loss(self) -> str:
+        return "sparse_categorical_crossentropy" if self.classes else "binary_crossentropy"
 
-    def finish(self) -> dict[str, float]:
-        loss, accuracy = self.model.evaluate(*self.test, batch_size=128, verbose=0)
-        return {"test_loss": float(loss), "test_accuracy": float(accuracy)}
+    def inputs(self, count: int, seed: int = 0) -> np.ndarray:
+        generator = np.random.default_rng(seed)
+        if self.words:
+            return generator.integers(0, self.words, (count, *self.shape), dtype=np.int32)
+        return generator.random((count, *self.shape), dtype=np.float32)
 
-
-class FitMlp:
-    """`fit` of 784-128-10 on random numbers, batch 32: a round is one epoch of `steps` steps."""
-
-    def __init__(self, keras: Any, steps: int = 300) -> None:
-        self.steps = steps
-        generator = np.random.default_rng(0)
-        self.x = generator.random((steps * 32, 784), dtype=np.float32)
-        self.y = generator.integers(0, 10, steps * 32).astype("int32")
-        keras.utils.set_random_seed(1)
-        self.model = keras.Sequential(
-            [
-                keras.Input((784,)),
-                keras.layers.Dense(128, activation="relu"),
-                keras.layers.Dense(10, activation="softmax"),
-            ]
-        )
-        self.model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-
-    def warm_up(self) -> None:
-        self.model.fit(self.x, self.y, batch_size=32, epochs=1, verbose=0)
-
-    def round(self) -> dict[str, float]:
-        clock = Clock()
-        self.model.fit(self.x, self.y, batch_size=32, epochs=1, verbose=0)
-        return {name: value / self.steps for name, value in clock.read().items()}
-
-    def finish(self) -> dict[str, float]:
-        return {}
+    def training_data(self, steps: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        count = self.batch * (steps or self.steps)
+        x = self.inputs(count)
+        if not self.classes:
+            return x, x
+        return x, np.random.default_rng(1).integers(0, self.classes, count, dtype=np.int32)
 
 
-class PredictRow:
-    """One row through 32-64-64-1, over and over: each way to ask for it, `seconds` per round."""
-
-    def __init__(self, keras: Any, seconds: float = 0.3) -> None:
-        self.seconds = seconds
-        self.x = np.random.default_rng(0).random((1, 32), dtype=np.float32)
-        self.model = model = keras.Sequential(
-            [
-                keras.Input((32,)),
-                keras.layers.Dense(64, activation="relu"),
-                keras.layers.Dense(64, activation="relu"),
-                keras.layers.Dense(1),
-            ]
-        )
-        self.ways = {
-            "predict": lambda x: model.predict(x, verbose=0),
-            "predict_on_batch": model.predict_on_batch,
-        }
-
-    def warm_up(self) -> None:
-        for way in self.ways.values():
-            for _ in range(5):
-                way(self.x)
-
-    def round(self) -> dict[str, float]:
-        found = {}
-        for name, way in self.ways.items():
-            times = []
-            end = time.perf_counter() + self.seconds / len(self.ways)
-            while not times or time.perf_counter() < end:
-                start = time.perf_counter_ns()
-                way(self.x)
-                times.append((time.perf_counter_ns() - start) * 1e-9)
-            found[f"{name}_median"] = float(np.median(times))
-            found[f"{name}_p99"] = float(np.quantile(times, 0.99))
-        return found
-
-    def finish(self) -> dict[str, float]:
-        return {}
+def _goals(train: float | None, b1: float, b32: float) -> dict[str, float]:
+    return {"b1": b1, "b32": b32} | ({"train": train} if train else {})
 
 
-WORKLOADS = {"mnist": MnistConvnet, "fit": FitMlp, "predict": PredictRow}
+_ALL = (
+    Workload(
+        "tiny_mlp",
+        "MLP 4-16-16-3, batch 32",
+        lambda keras: models.mlp(keras, 4, 16, 16, 3),
+        shape=(4,),
+        batch=32,
+        steps=2000,
+        classes=3,
+        goals=_goals(0.3, 1.0, 0.8),
+        ways=True,
+    ),
+    Workload(
+        "mlp",
+        "MLP 784-512-512-10, batch 128",
+        lambda keras: models.mlp(keras, 784, 512, 512, 10),
+        shape=(784,),
+        batch=128,
+        steps=100,
+        goals=_goals(0.7, 0.95, 0.95),
+    ),
+    Workload(
+        "mnist_cnn",
+        "MNIST convnet, batch 128",
+        models.mnist_cnn,
+        shape=(28, 28, 1),
+        batch=128,
+        steps=40,
+        goals=_goals(0.5, 0.8, 0.95),
+    ),
+    Workload(
+        "guide_cnn",
+        "Sequential guide's stack, 250x250x3, batch 8",
+        models.guide_cnn,
+        shape=(250, 250, 3),
+        batch=8,
+        steps=10,
+        goals=_goals(0.65, 0.95, 0.95),
+    ),
+    Workload(
+        "resnet20",
+        "ResNet-20, 32x32, batch 128",
+        models.resnet20,
+        shape=(32, 32, 3),
+        batch=128,
+        steps=4,
+        goals=_goals(0.7, 0.95, 0.95),
+    ),
+    Workload(
+        "mobilenet_v2",
+        "MobileNetV2, 96x96, batch 16",
+        lambda keras: models.mobilenet_v2(keras, 96),
+        shape=(96, 96, 3),
+        classes=1000,
+        batch=16,
+        steps=6,
+        goals=_goals(0.6, 0.85, 0.85),
+    ),
+    Workload(
+        "lstm",
+        "LSTM 128 on 64x100x64",
+        lambda keras: models.recurrent(keras, "LSTM"),
+        shape=(100, 64),
+        batch=64,
+        steps=20,
+        goals=_goals(0.55, 0.6, 0.8),
+    ),
+    Workload(
+        "gru",
+        "GRU 128 on 64x100x64",
+        lambda keras: models.recurrent(keras, "GRU"),
+        shape=(100, 64),
+        batch=64,
+        steps=20,
+        goals=_goals(0.45, 0.6, 0.5),
+    ),
+    Workload(
+        "transformer",
+        "Transformer block, 128 tokens of 256, batch 32",
+        models.transformer,
+        shape=(128, 256),
+        batch=32,
+        steps=6,
+        goals=_goals(0.65, 0.85, 0.85),
+    ),
+    Workload(
+        "text",
+        "Embedding 20,000x64, 200 words, mean, batch 64",
+        models.text_classifier,
+        shape=(200,),
+        words=20_000,
+        classes=2,
+        batch=64,
+        steps=200,
+        goals=_goals(0.4, 0.6, 0.4),
+    ),
+    Workload(
+        "autoencoder",
+        "Convolutional autoencoder, 28x28, batch 128",
+        models.autoencoder,
+        shape=(28, 28, 1),
+        classes=0,
+        batch=128,
+        steps=20,
+        goals=_goals(0.5, 0.6, 0.6),
+    ),
+    Workload(
+        "tabular",
+        "MLP 20-64-64-1",
+        lambda keras: models.mlp(keras, 20, 64, 64, 1),
+        shape=(20,),
+        goals=_goals(None, 1.0, 0.8),
+        ways=True,
+    ),
+    Workload(
+        "resnet50",
+        "ResNet-50, 224x224",
+        models.resnet50,
+        shape=(224, 224, 3),
+        goals=_goals(None, 0.95, 0.95),
+    ),
+    Workload(
+        "mobilenet_v2_224",
+        "MobileNetV2, 224x224",
+        lambda keras: models.mobilenet_v2(keras, 224),
+        shape=(224, 224, 3),
+        goals=_goals(None, 0.95, 0.95),
+    ),
+    Workload(
+        "xception",
+        "Xception, 299x299",
+        models.xception,
+        shape=(299, 299, 3),
+        goals=_goals(None, 0.95, 0.95),
+    ),
+)
 
-
-class Clock:
-    """Seconds since it was made: `wall`, and `cpu` of all threads of this process."""
-
-    def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-
-    def read(self) -> dict[str, float]:
-        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        return {"wall": wall, "cpu": cpu}
-
-
-def load_mnist(keras: Any, path: str | None) -> Any:
-    """MNIST from an `.npz` at `path`, else from the Keras cache (downloaded if it is not there)."""
-    if path is None:
-        return keras.datasets.mnist.load_data()
-    with np.load(path) as data:
-        return (data["x_train"], data["y_train"]), (data["x_test"], data["y_test"])
-
-
-def images(x: np.ndarray) -> np.ndarray:
-    return x[..., None].astype("float32") / 255
+WORKLOADS = {workload.name: workload for workload in _ALL}

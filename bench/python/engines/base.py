@@ -1,0 +1,127 @@
+"""What every library does with a workload: train it, or answer with it.
+
+A subclass for each library says how, in the way that the library's documentation recommends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from timing import measure, peak_memory
+from workloads import WORKLOADS
+
+
+class Training:
+    """Trains a workload; the data lie in NumPy arrays.
+
+    Subclasses give `prepare`, `epoch` and `losses`.
+
+    Args:
+        folder: Where the workload's weights and exported models lie (`export.py`).
+        run: Whether to compile and run two epochs at once, as a measurement needs.
+    """
+
+    way = ""  # how, where a library has several ways
+
+    def __init__(
+        self, library: str, workload: str, threads: int, folder: str, run: bool = True
+    ) -> None:
+        self.library = library
+        self.threads = threads
+        self.folder = Path(folder)
+        self.workload = WORKLOADS[workload]
+        self.x, self.y = self.workload.training_data(None if run else 1)
+        self.prepare()
+        if run:
+            self.compile()
+            self.epoch()
+            self.epoch()
+
+    def prepare(self) -> None:
+        """Sets up the library."""
+        raise NotImplementedError
+
+    def compile(self) -> None:
+        """Builds the model, and compiles what is compiled."""
+        raise NotImplementedError
+
+    def epoch(self) -> None:
+        """Runs all steps once and waits for them."""
+        raise NotImplementedError
+
+    def losses(self, epochs: int) -> list[float]:
+        """Mean losses of epochs over the data in order, from the saved weights."""
+        raise NotImplementedError
+
+    def measure(self, seconds: float) -> dict[str, float]:
+        """Times of a step."""
+        return measure(self.epoch, self.workload.steps, seconds)
+
+    def the_way(self) -> str:
+        return self.way
+
+    def memory(self) -> int:
+        """Peak resident memory in bytes."""
+        return peak_memory()
+
+
+class Inference:
+    """Answers with a workload, each row of the table its own function of no arguments.
+
+    Subclasses give `calls`, which returns the functions: "b1" and "b32" by the quickest way that
+    the library has, and perhaps others.
+
+    Args:
+        folder: Where the workload's weights and exported models lie (`export.py`).
+        batches: Sizes of the batches.
+        exact: Whether results must agree, where a library's own way differs in the padding.
+    """
+
+    def __init__(
+        self,
+        library: str,
+        workload: str,
+        threads: int,
+        folder: str,
+        batches: list[int],
+        exact: bool = False,
+    ) -> None:
+        self.library = library
+        self.threads = threads
+        self.exact = exact
+        self.folder = Path(folder)
+        self.workload = WORKLOADS[workload]
+        self.inputs = {batch: self.workload.inputs(batch, seed=batch) for batch in batches}
+        self._calls = self.calls()
+        for call in self._calls.values():
+            for _ in range(2):
+                call()
+
+    def calls(self) -> dict[str, Callable[[], Any]]:
+        raise NotImplementedError
+
+    def rows(self) -> list[str]:
+        return list(self._calls)
+
+    def measure(self, row: str, seconds: float) -> dict[str, float]:
+        """Times of a call."""
+        return measure(self._calls[row], 1, seconds)
+
+    def save_output(self, row: str, path: str) -> None:
+        np.save(path, np.asarray(self._calls[row]()))
+
+    def exported(self, name: str, kind: str) -> Path:
+        """A file of the kind "onnx" or "litert" that `export.py` wrote.
+
+        Raises:
+            FileNotFoundError: If the model was not exported.
+        """
+        path = self.folder / name
+        if not path.exists():
+            tried = self.folder / f"{kind}.done"
+            reason = tried.read_text() if tried.exists() else "keras-tensorflow exports it"
+            raise FileNotFoundError(f"no {name}: {reason}")
+        return path
