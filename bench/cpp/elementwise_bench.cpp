@@ -58,12 +58,13 @@ void adam(benchmark::State& state) {
   plan.output[0] = {21, false};
   plan.output[1] = {12, false};
   plan.output[2] = {16, false};
-  if (const char* problem = plan_slots(plan)) return state.SkipWithError(problem);
+  if (const char* problem = check_fused(plan)) return state.SkipWithError(problem);
   const OperandShape shapes[] = {{&n, 1}, {&n, 1}, {&n, 1}, {&n, 1}};
   const BroadcastLayout layout = make_broadcast_layout(&n, 1, shapes, 4);
   const void* operands[] = {w.data(), m.data(), v.data(), g.data()};
   void* outputs[] = {w.data(), m.data(), v.data()};
-  for (auto _ : state) run_fused(plan, layout, operands, outputs);
+  const FusedCode code(plan);
+  for (auto _ : state) run_fused(code, layout, operands, outputs);
   count(state, n, 28);
 }
 BENCHMARK(adam)->Arg(64)->Arg(4096)->Arg(1 << 20)->UseRealTime();

@@ -261,7 +261,7 @@ TEST_CASE("a fused list gives what its operations give, in place too, for shapes
     plan.output[0] = {7, false};
     plan.output[1] = {8, true};
     plan.output[2] = {10, false};
-    REQUIRE(plan_slots(plan) == nullptr);
+    REQUIRE(check_fused(plan) == nullptr);
     const BroadcastLayout l =
         layout_of({s.rows, s.columns}, {{s.rows, s.columns}, {s.rows, 1}, {s.columns}, {s.rows, s.columns}});
     for (const bool in_place : {false, true}) {
@@ -271,7 +271,7 @@ TEST_CASE("a fused list gives what its operations give, in place too, for shapes
       float* first = in_place ? source.data() : other.data();
       const void* operands[] = {source.data(), scale.data(), bias.data(), mask.data()};
       void* outputs[] = {first, flags.data(), last.data()};
-      run_fused(plan, l, operands, outputs);
+      run_fused(FusedCode(plan), l, operands, outputs);
       for (std::size_t i = 0; i < n; ++i) {
         const float t = std::tanh(x[i] * scale[i / columns] + bias[i % columns]);
         CHECK(first[i] == doctest::Approx(t).epsilon(1e-5));
@@ -311,7 +311,7 @@ TEST_CASE("a fused list that is wrong is refused") {
     FusedPlan copy = plan;
     copy.step[0] = s;
     copy.output[0].value = output;
-    return plan_slots(copy) != nullptr;
+    return check_fused(copy) != nullptr;
   };
   CHECK_FALSE(problem(step(Opcode::exp, 0), 1));
   CHECK(problem(step(Opcode::exp, 1), 1));          // its own result

@@ -8,6 +8,7 @@
     isa::fill(k.conv);          \
     isa::fill(k.depthwise);     \
     isa::fill(k.elementwise);   \
+    isa::fill(k.fused_steps);   \
     isa::fill(k.pool);          \
     isa::fill(k.random);        \
     isa::fill(k.reduce);        \

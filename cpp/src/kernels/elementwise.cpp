@@ -1,14 +1,12 @@
 #include "kernels/elementwise.h"
 
+#include "kernels/elementwise_functions.h"
 #include "kernels/half.h"
-#include "kernels/vmath.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
 using std::int64_t;
-
-ADDAX_INLINE VecF truth(VecI mask) { return as<float>(mask & 0x3f800000); }  // 1.0f or 0.0f
 
 typedef std::int8_t VecB __attribute__((vector_size(kLanesF)));
 
@@ -17,7 +15,7 @@ ADDAX_INLINE void store_bools(void* y, int64_t i, VecI mask, int64_t n) {
   std::memcpy(static_cast<char*>(y) + i, &bytes, static_cast<std::size_t>(n));
 }
 
-// How results of a row are stored: floats; masks as bools; masks as floats.
+// How results of a row are stored: floats; masks as bools.
 struct Floats {
   static ADDAX_INLINE void full(void* y, int64_t i, VecF v) { store(static_cast<float*>(y) + i, v); }
   static ADDAX_INLINE void part(void* y, int64_t i, VecF v, int64_t n) {
@@ -27,10 +25,6 @@ struct Floats {
 struct Bools {
   static ADDAX_INLINE void full(void* y, int64_t i, VecI m) { store_bools(y, i, m, kLanesF); }
   static ADDAX_INLINE void part(void* y, int64_t i, VecI m, int64_t n) { store_bools(y, i, m, n); }
-};
-struct Truths {
-  static ADDAX_INLINE void full(void* y, int64_t i, VecI m) { Floats::full(y, i, truth(m)); }
-  static ADDAX_INLINE void part(void* y, int64_t i, VecI m, int64_t n) { Floats::part(y, i, truth(m), n); }
 };
 
 // How an argument is read: element by element, or one value for all.
@@ -51,12 +45,6 @@ struct EachOrSame {  // decided per element: for functions that outweigh the bra
   int step;
   ADDAX_INLINE VecF full(int64_t i) const { return step ? load(p + i) : splat(*p); }
   ADDAX_INLINE VecF part(int64_t i, int64_t n) const { return step ? load_partial(p + i, n) : splat(*p); }
-};
-struct EachTruth {
-  const float* p;
-  explicit EachTruth(const void* x) : p(static_cast<const float*>(x)) {}
-  ADDAX_INLINE VecI full(int64_t i) const { return load(p + i) != 0.0f; }
-  ADDAX_INLINE VecI part(int64_t i, int64_t n) const { return load_partial(p + i, n) != 0.0f; }
 };
 struct EachBool {
   const char* p;
@@ -106,27 +94,6 @@ BinaryRow long_binary(F) {
   };
 }
 
-// NumPy's floor division and remainder: the remainder has the divisor's sign.
-ADDAX_INLINE float floor_divide_one(float a, float b) {
-  if (b == 0.0f) return a / b;
-  float remainder = __builtin_fmodf(a, b), quotient = (a - remainder) / b;
-  if (remainder != 0.0f && (b < 0.0f) != (remainder < 0.0f)) quotient -= 1.0f;
-  if (quotient == 0.0f) return __builtin_copysignf(0.0f, a / b);
-  const float whole = __builtin_floorf(quotient);
-  return quotient - whole > 0.5f ? whole + 1.0f : whole;
-}
-ADDAX_INLINE float mod_one(float a, float b) {
-  const float remainder = __builtin_fmodf(a, b);
-  if (remainder == 0.0f) return __builtin_copysignf(0.0f, b);
-  return (b < 0.0f) != (remainder < 0.0f) ? remainder + b : remainder;
-}
-template <class F>
-ADDAX_INLINE VecF by_lanes(VecF a, VecF b, F f) {
-  VecF y = a;
-  for (int i = 0; i < kLanesF; ++i) y[i] = f(a[i], b[i]);
-  return y;
-}
-
 // Exponents that people write as numbers have short forms with the same results.
 void power_row(const void* a, int a_step, const void* b, int b_step, void* y, int64_t n) {
   const float exponent = *static_cast<const float*>(b);
@@ -143,93 +110,28 @@ void power_row(const void* a, int a_step, const void* b, int b_step, void* y, in
   general(a, a_step, b, b_step, y, n);
 }
 
-void fill_unary(Rows& rows) {
-  const auto set = [&](Opcode o, UnaryRow row) { rows.unary[static_cast<int>(o)] = row; };
-  set(Opcode::identity, unary([](VecF x) { return x; }));
-  set(Opcode::negative, unary([](VecF x) { return -x; }));
-  set(Opcode::abs, unary([](VecF x) { return abs(x); }));
-  set(Opcode::sign, unary([](VecF x) { return select(x != x, x, truth(x > 0.0f) - truth(x < 0.0f)); }));
-  set(Opcode::square, unary([](VecF x) { return x * x; }));
-  set(Opcode::sqrt, unary([](VecF x) { return sqrt(x); }));
-  set(Opcode::rsqrt, unary([](VecF x) { return 1.0f / sqrt(x); }));
-  set(Opcode::reciprocal, unary([](VecF x) { return 1.0f / x; }));
-  set(Opcode::exp, unary([](VecF x) { return exp(x); }));
-  set(Opcode::expm1, unary([](VecF x) { return expm1(x); }));
-  set(Opcode::log, unary([](VecF x) { return log(x); }));
-  set(Opcode::log1p, unary([](VecF x) { return log1p(x); }));
-  set(Opcode::sin, unary([](VecF x) { return sin(x); }));
-  set(Opcode::cos, unary([](VecF x) { return cos(x); }));
-  set(Opcode::tan, unary([](VecF x) { return tan(x); }));
-  set(Opcode::arcsin, unary([](VecF x) { return arcsin(x); }));
-  set(Opcode::arccos, unary([](VecF x) { return arccos(x); }));
-  set(Opcode::arctan, unary([](VecF x) { return arctan(x); }));
-  set(Opcode::sinh, unary([](VecF x) { return sinh(x); }));
-  set(Opcode::cosh, unary([](VecF x) { return cosh(x); }));
-  set(Opcode::tanh, unary([](VecF x) { return tanh(x); }));
-  set(Opcode::arcsinh, unary([](VecF x) { return arcsinh(x); }));
-  set(Opcode::arccosh, unary([](VecF x) { return arccosh(x); }));
-  set(Opcode::arctanh, unary([](VecF x) { return arctanh(x); }));
-  set(Opcode::erf, unary([](VecF x) { return erf(x); }));
-  set(Opcode::erfinv, unary([](VecF x) { return erfinv(x); }));
-  set(Opcode::sigmoid, unary([](VecF x) { return sigmoid(x); }));
-  set(Opcode::softplus, unary([](VecF x) { return softplus(x); }));
-  set(Opcode::relu, unary([](VecF x) { return relu_of(x); }));
-  set(Opcode::floor, unary([](VecF x) { return floor(x); }));
-  set(Opcode::ceil, unary([](VecF x) { return ceil(x); }));
-  set(Opcode::round, unary([](VecF x) { return round_even(x); }));
-  set(Opcode::trunc, unary([](VecF x) { return trunc(x); }));
+void fill_functions(Rows& rows) {
+  const auto one = [&](Opcode o, auto f) { rows.unary[static_cast<int>(o)] = unary(f); };
+  const auto two = [&](Opcode o, auto f) { rows.binary[static_cast<int>(o)] = binary(f); };
+  const auto two_long = [&](Opcode o, auto f) { rows.binary[static_cast<int>(o)] = long_binary(f); };
+  visit_unary(one);
+  visit_binary(two);
+  visit_long_binary(two_long);
+  visit_unary_predicates([&](Opcode o, auto f) { rows.unary[static_cast<int>(o)] = unary<Bools>(f); });
+  visit_binary_predicates([&](Opcode o, auto f) { rows.binary[static_cast<int>(o)] = binary<Bools>(f); });
+  rows.binary[static_cast<int>(Opcode::power)] = power_row;
 }
 
-void fill_binary(Rows& rows) {
-  const auto set = [&](Opcode o, BinaryRow row) { rows.binary[static_cast<int>(o)] = row; };
-  set(Opcode::add, binary([](VecF a, VecF b) { return a + b; }));
-  set(Opcode::subtract, binary([](VecF a, VecF b) { return a - b; }));
-  set(Opcode::multiply, binary([](VecF a, VecF b) { return a * b; }));
-  set(Opcode::divide, binary([](VecF a, VecF b) { return a / b; }));
-  set(Opcode::floor_divide, long_binary([](VecF a, VecF b) { return by_lanes(a, b, floor_divide_one); }));
-  set(Opcode::mod, long_binary([](VecF a, VecF b) { return by_lanes(a, b, mod_one); }));
-  set(Opcode::power, power_row);
-  set(Opcode::maximum, binary([](VecF a, VecF b) { return max_nan(a, b); }));
-  set(Opcode::minimum, binary([](VecF a, VecF b) { return min_nan(a, b); }));
-  set(Opcode::arctan2, long_binary([](VecF a, VecF b) { return arctan2(a, b); }));
-}
-
-template <class Result>
-void fill_predicates(Rows& rows) {
-  const auto set1 = [&](Opcode o, UnaryRow row) { rows.unary[static_cast<int>(o)] = row; };
-  const auto set2 = [&](Opcode o, BinaryRow row) { rows.binary[static_cast<int>(o)] = row; };
-  set1(Opcode::isnan, unary<Result>([](VecF x) -> VecI { return x != x; }));
-  set1(Opcode::isinf, unary<Result>([](VecF x) -> VecI { return abs(x) == kInfinity; }));
-  set1(Opcode::isfinite, unary<Result>([](VecF x) -> VecI { return abs(x) < kInfinity; }));
-  set1(Opcode::logical_not, unary<Result>([](VecF x) -> VecI { return x == 0.0f; }));
-  set2(Opcode::equal, binary<Result>([](VecF a, VecF b) -> VecI { return a == b; }));
-  set2(Opcode::not_equal, binary<Result>([](VecF a, VecF b) -> VecI { return a != b; }));
-  set2(Opcode::less, binary<Result>([](VecF a, VecF b) -> VecI { return a < b; }));
-  set2(Opcode::less_equal, binary<Result>([](VecF a, VecF b) -> VecI { return a <= b; }));
-  set2(Opcode::greater, binary<Result>([](VecF a, VecF b) -> VecI { return a > b; }));
-  set2(Opcode::greater_equal, binary<Result>([](VecF a, VecF b) -> VecI { return a >= b; }));
-  set2(Opcode::logical_and, binary<Result>([](VecF a, VecF b) -> VecI { return (a != 0.0f) & (b != 0.0f); }));
-  set2(Opcode::logical_or, binary<Result>([](VecF a, VecF b) -> VecI { return (a != 0.0f) | (b != 0.0f); }));
-  set2(Opcode::logical_xor, binary<Result>([](VecF a, VecF b) -> VecI { return (a != 0.0f) ^ (b != 0.0f); }));
-}
-
-template <class Condition>
-ADDAX_INLINE void select_by(const void* c, const void* a, int a_step, const void* b, int b_step, void* y, int64_t n) {
-  const auto pick = [](VecI m, VecF u, VecF v) { return select(m, u, v); };
-  if (a_step && b_step) {
-    each_vector<Floats>(y, n, pick, Condition(c), Each(a), Each(b));
-  } else {
-    each_vector<Floats>(y, n, pick, Condition(c), EachOrSame{static_cast<const float*>(a), a_step},
-                        EachOrSame{static_cast<const float*>(b), b_step});
-  }
-}
-
-template <class Condition, class Flag>
 void select_row(const void* c, int c_step, const void* a, int a_step, const void* b, int b_step, void* y, int64_t n) {
-  if (c_step == 1) return select_by<Condition>(c, a, a_step, b, b_step, y, n);
-  const bool first = *static_cast<const Flag*>(c) != 0;
-  each_vector<Floats>(
-      y, n, [](VecF x) { return x; }, EachOrSame{static_cast<const float*>(first ? a : b), first ? a_step : b_step});
+  const auto *p = static_cast<const float*>(a), *q = static_cast<const float*>(b);
+  if (c_step == 0) {
+    const bool first = *static_cast<const std::uint8_t*>(c) != 0;
+    const auto same = [](VecF x) { return x; };
+    return each_vector<Floats>(y, n, same, first ? EachOrSame{p, a_step} : EachOrSame{q, b_step});
+  }
+  const auto pick = [](VecI m, VecF u, VecF v) { return select(m, u, v); };
+  if (a_step && b_step) return each_vector<Floats>(y, n, pick, EachBool(c), Each(a), Each(b));
+  each_vector<Floats>(y, n, pick, EachBool(c), EachOrSame{p, a_step}, EachOrSame{q, b_step});
 }
 
 #if defined(__F16C__)
@@ -268,14 +170,8 @@ void float_to_half(const void* x, void* y, int64_t n) {
 }  // namespace
 
 void fill(ElementwiseKernels& table) {
-  for (Rows* rows : {&table.f32, &table.fused}) {
-    fill_unary(*rows);
-    fill_binary(*rows);
-  }
-  fill_predicates<Bools>(table.f32);
-  fill_predicates<Truths>(table.fused);
-  table.f32.select = select_row<EachBool, std::uint8_t>;
-  table.fused.select = select_row<EachTruth, float>;
+  fill_functions(table.f32);
+  table.f32.select = select_row;
   table.half_to_float = half_to_float;
   table.float_to_half = float_to_half;
 }

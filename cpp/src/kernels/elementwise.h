@@ -112,8 +112,6 @@ struct Rows {
 
 struct ElementwiseKernels {
   Rows f32;
-  // As f32, but truth values are floats of 0 or 1 and a condition is a float that is not 0: steps of a fused list.
-  Rows fused;
   UnaryRow half_to_float, float_to_half;
 };
 

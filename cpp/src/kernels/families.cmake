@@ -8,6 +8,7 @@ set(ADDAX_KERNEL_FAMILIES
   winograd
   winograd_kernel_gradient
   elementwise
+  fused_steps
   random
   pool
   resize
@@ -21,6 +22,7 @@ set(ADDAX_PLAIN_KERNELS
   broadcast
   copy
   fused
+  fused_code
   index
   plain_elementwise
   plain_random

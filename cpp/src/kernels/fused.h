@@ -1,23 +1,28 @@
-// A list of element-wise steps on float32, run tile by tile: what lies between the first operand and the last result
-// never leaves the cache. Truth values are floats of 0 or 1 inside the list; operands and results may be bools.
+// A list of element-wise steps on float32, run block by block: what lies between the first operand and the last result
+// stays in registers and the first-level cache (fused_steps.h). Truth values are floats of 0 or 1 inside the list;
+// operands and results may be bools.
 //
 // Values are numbered: operands first, then immediates, then each step's result. A step may use what has a lower
 // number.
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <vector>
 
+#include "base/aligned.h"
 #include "kernels/broadcast.h"
 #include "kernels/elementwise.h"
+#include "kernels/fused_steps.h"
 
 namespace addax::kernels {
 
 inline constexpr int kMaxFusedSteps = 64;
 inline constexpr int kMaxFusedImmediates = 32;
 inline constexpr int kMaxFusedOutputs = 8;
-// Results alive at once, each a tile: more would not fit the first-level cache.
+// Results alive at once.
 inline constexpr int kMaxFusedSlots = 16;
+// Blocks kept while a list runs: results, outputs to be written when all operands have been read, widened bools.
+inline constexpr int kMaxFusedKept = kMaxFusedSlots + kMaxFusedOutputs + kMaxOperands;
 
 struct FusedStep {
   Opcode opcode;
@@ -29,17 +34,13 @@ struct FusedOutput {
   bool boolean;
 };
 
-// A checked list with its results placed in slots. Small, fixed size: made per call without allocation.
+// A list, checked by check_fused. Of fixed size, without allocation.
 struct FusedPlan {
   int operands = 0, immediates = 0, steps = 0, outputs = 0;
   bool operand_is_bool[kMaxOperands] = {};
   float immediate[kMaxFusedImmediates] = {};
   FusedStep step[kMaxFusedSteps] = {};
   FusedOutput output[kMaxFusedOutputs] = {};
-  // Found by plan_slots:
-  int slots = 0;
-  std::uint8_t slot[kMaxFusedSteps] = {};    // of each step's result
-  std::uint8_t last_use[kMaxOperands] = {};  // the last step that reads the operand
 
   int first_step() const { return operands + immediates; }
 };
@@ -47,11 +48,57 @@ struct FusedPlan {
 // Whether a float32 list may have this step. Bitwise operations may not.
 bool fusable(Opcode opcode);
 
-// Checks the list and places the results. Returns null, or what is wrong with it.
-const char* plan_slots(FusedPlan& plan);
+// Returns null, or what is wrong with the list.
+const char* check_fused(const FusedPlan& plan);
+
+// Where a list's streams stand in its table.
+struct FusedStreamLayout {
+  static constexpr int kNumbers = kMaxOperands;  // operands first
+  static constexpr int kOutputs = kNumbers + kMaxFusedImmediates;
+  static constexpr int kKept = kOutputs + kMaxFusedOutputs;
+  static constexpr int kCount = kKept + kMaxFusedKept;
+};
+
+// A plan made ready to run: instructions for the active instruction set. Immutable; any number of threads may run it.
+class FusedCode {
+ public:
+  // The plan must have passed check_fused.
+  explicit FusedCode(const FusedPlan& plan);
+
+  const FusedPlan& plan() const { return plan_; }
+
+ private:
+  friend class FusedRow;
+  friend class FusedCompiler;
+
+  FusedPlan plan_;
+  std::vector<FusedInstruction> block_, tail_;
+  AlignedArray<float> numbers_;  // kFusedBlock of each immediate
+  int slots_ = 0;
+};
+
+// Runs a list along rows, wherever their operands and outputs lie. One per thread, some 15 KB, of which little is
+// touched; making one costs some 10 ns and setting an operand or output about 1.
+class FusedRow {
+ public:
+  explicit FusedRow(const FusedCode& code);
+  FusedRow(const FusedRow&) = delete;
+  FusedRow& operator=(const FusedRow&) = delete;
+
+  // Operand k: its values one after the other (step 1), or one value for all (step 0), which is read now.
+  void operand(int k, const void* data, int step);
+  void output(int j, void* data);
+  void run(std::int64_t n);
+
+ private:
+  const FusedCode& code_;
+  FusedStream streams_[FusedStreamLayout::kCount];
+  alignas(64) float same_[kMaxOperands][kFusedBlock];
+  alignas(64) float slots_[kMaxFusedKept][kFusedBlock];
+};
 
 // out[j] = the output's values, in the layout's shape. An operand of the same size and type may share an output's
 // memory.
-void run_fused(const FusedPlan& plan, const BroadcastLayout& layout, const void* const* operands, void* const* outputs);
+void run_fused(const FusedCode& code, const BroadcastLayout& layout, const void* const* operands, void* const* outputs);
 
 }  // namespace addax::kernels

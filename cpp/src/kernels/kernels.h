@@ -6,6 +6,7 @@
 #include "kernels/conv.h"
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
+#include "kernels/fused_steps.h"
 #include "kernels/matmul.h"
 #include "kernels/pool.h"
 #include "kernels/random.h"
@@ -22,6 +23,7 @@ struct Kernels {
   ConvKernels conv;
   DepthwiseKernels depthwise;
   ElementwiseKernels elementwise;
+  FusedStepKernels fused_steps;
   PoolKernels pool;
   RandomKernels random;
   ReduceKernels reduce;

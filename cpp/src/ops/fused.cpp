@@ -22,21 +22,32 @@ Specs infer_fused(const Infer& in) {
   return out;
 }
 
-void run_fused(const Run& r) {
+// What a planned step keeps: the list made ready, and how its operands are walked.
+struct Prepared {
+  kernels::FusedCode code;
+  kernels::BroadcastLayout layout;
+};
+
+std::shared_ptr<void> prepare_fused(const Run& r) {
   FusedPlan plan;
   make_fused_plan(r.attributes(), r.input_count(), plan);
   kernels::OperandShape shapes[kernels::kMaxOperands];
-  const void* operands[kernels::kMaxOperands];
-  void* outputs[kernels::kMaxFusedOutputs];
   for (int i = 0; i < r.input_count(); ++i) {
     plan.operand_is_bool[i] = r.input(i).dtype == DType::boolean;
     shapes[i] = {r.input(i).shape.begin(), r.input(i).shape.rank()};
-    operands[i] = r.input(i).data;
   }
-  for (int j = 0; j < plan.outputs; ++j) outputs[j] = r.output(j).data;
   const Shape& shape = r.output(0).shape;
-  const auto layout = kernels::make_broadcast_layout(shape.begin(), shape.rank(), shapes, r.input_count());
-  kernels::run_fused(plan, layout, operands, outputs);
+  return std::make_shared<Prepared>(
+      kernels::FusedCode(plan), kernels::make_broadcast_layout(shape.begin(), shape.rank(), shapes, r.input_count()));
+}
+
+void run_fused(const Run& r) {
+  const auto& [code, layout] = r.prepared<Prepared>();
+  const void* operands[kernels::kMaxOperands];
+  void* outputs[kernels::kMaxFusedOutputs];
+  for (int i = 0; i < r.input_count(); ++i) operands[i] = r.input(i).data;
+  for (int j = 0; j < r.output_count(); ++j) outputs[j] = r.output(j).data;
+  kernels::run_fused(code, layout, operands, outputs);
 }
 
 }  // namespace
@@ -67,7 +78,7 @@ const char* make_fused_plan(const Attributes& attributes, int inputs, kernels::F
     if (outputs[j] < 0 || outputs[j] > 255) return "an output is out of range";
     plan.output[j / 2] = {static_cast<int>(outputs[j]), outputs[j + 1] != 0};
   }
-  return kernels::plan_slots(plan);
+  return kernels::check_fused(plan);
 }
 
 std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name) {
@@ -86,6 +97,7 @@ std::span<const Operation> fused_family() {
                       {"outputs", AttributeKind::integers}},
        .infer = infer_fused,
        .run = run_fused,
+       .prepare = prepare_fused,
        .no_gradient = "it is made after differentiation",
        .traits = {.elementwise = true, .in_place = true, .internal = true}},
   };
