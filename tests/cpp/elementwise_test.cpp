@@ -284,10 +284,11 @@ TEST_CASE("a fused list gives what its operations give, in place too, for shapes
     std::vector<std::uint8_t> flags(n);
     const void* operands[] = {x.data(), scale.data(), bias.data(), mask.data()};
     void* outputs[] = {whole.data(), flags.data(), whole_last.data()};
-    run_fused(plan, l, operands, outputs);
+    const FusedCode code(plan);
+    run_fused(code, l, operands, outputs);
     for (const std::int64_t width : {s.columns, std::int64_t{5}}) {
       source = x;
-      const Tail tail{&plan,
+      const Tail tail{&code,
                       &l,
                       {source.data(), scale.data(), bias.data(), mask.data()},
                       {source.data(), flags.data(), last.data()}};

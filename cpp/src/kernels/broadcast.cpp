@@ -163,6 +163,14 @@ TileOperand TileReader::at(int64_t first, int64_t n) {
   return {buffer_, 1};
 }
 
+TileOperand TileReader::within_row(int64_t first) const {
+  const BroadcastLayout& l = *layout_;
+  if (l.scalar(operand_)) return {data_, 0};
+  if (l.full(operand_)) return {data_ + first * item_, 1};
+  const int64_t step = l.stride[operand_][l.rank - 1];
+  return {data_ + (offset_of(first / l.inner) + first % l.inner * step) * item_, static_cast<int>(step)};
+}
+
 // ---- Loops
 
 void run_unary(UnaryRow row, const void* x, Element x_type, void* y, Element y_type, int64_t n, int64_t grain) {

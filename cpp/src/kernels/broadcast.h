@@ -71,6 +71,8 @@ class TileReader {
   TileReader() = default;
   // Elements [first, first + n) of the array: a piece of one row, or at most kTile elements; whole rows are quickest.
   TileOperand at(std::int64_t first, std::int64_t n);
+  // From element `first` to the end of its row, where it stands.
+  TileOperand within_row(std::int64_t first) const;
 
  private:
   std::int64_t offset_of(std::int64_t row) const;

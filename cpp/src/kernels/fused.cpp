@@ -105,25 +105,49 @@ void run_direct(const FusedCode& code, const BroadcastLayout& layout, const void
   row.run(n);
 }
 
-void run_tiles(const FusedCode& code, const BroadcastLayout& layout, const TileSplit& split,
-               const void* const* operands, void* const* outputs, int64_t first, int64_t last) {
-  const FusedPlan& plan = code.plan();
-  alignas(64) float gathered[kMaxOperands][kTile];
-  TileReader readers[kMaxOperands];
-  for (int k = 0; k < plan.operands; ++k)
-    readers[k] = TileReader(layout, k, operands[k], item_size(plan.operand_is_bool[k]), gathered[k]);
-  FusedRow row(code);
-  for_each_tile(layout, split, first, last, [&](int64_t at, int64_t n) {
-    for (int k = 0; k < plan.operands; ++k) {
-      if (layout.scalar(k) && at != first) continue;  // as it was
-      const TileOperand operand = readers[k].at(at, n);
-      row.operand(k, operand.data, operand.step);
+// Runs a list on tiles of the array, wherever its operands come from. One per thread.
+class Worker {
+ public:
+  Worker(const FusedCode& code, const BroadcastLayout& layout, const void* const* operands, void* const* outputs)
+      : plan_(code.plan()), outputs_(outputs), row_(code) {
+    for (int k = 0; k < plan_.operands; ++k) {
+      readers_[k] = TileReader(layout, k, operands[k], item_size(plan_.operand_is_bool[k]), gathered_[k]);
+      if (layout.scalar(k)) {
+        row_.operand(k, operands[k], 0);
+      } else {
+        moving_[moving_count_++] = k;
+      }
     }
-    for (int j = 0; j < plan.outputs; ++j)
-      row.output(j, static_cast<char*>(outputs[j]) + at * item_size(plan.output[j].boolean));
-    row.run(n);
-  });
-}
+  }
+
+  // A tile as for_each_tile gives it.
+  void tile(int64_t first, int64_t n) {
+    run(first, n, [&](TileReader& reader) { return reader.at(first, n); });
+  }
+  // A piece of one row.
+  void piece(int64_t first, int64_t n) {
+    run(first, n, [&](TileReader& reader) { return reader.within_row(first); });
+  }
+
+ private:
+  template <class F>
+  void run(int64_t first, int64_t n, F operand_of) {
+    for (int i = 0; i < moving_count_; ++i) {
+      const TileOperand operand = operand_of(readers_[moving_[i]]);
+      row_.operand(moving_[i], operand.data, operand.step);
+    }
+    for (int j = 0; j < plan_.outputs; ++j)
+      row_.output(j, static_cast<char*>(outputs_[j]) + first * item_size(plan_.output[j].boolean));
+    row_.run(n);
+  }
+
+  const FusedPlan& plan_;
+  void* const* outputs_;
+  int moving_[kMaxOperands], moving_count_ = 0;  // operands that are not one value
+  TileReader readers_[kMaxOperands];
+  FusedRow row_;
+  alignas(64) float gathered_[kMaxOperands][kTile];
+};
 
 }  // namespace
 
@@ -137,24 +161,22 @@ void run_fused(const FusedCode& code, const BroadcastLayout& layout, const void*
     if (direct) {
       run_direct(code, layout, operands, outputs, first, last - first);
     } else {
-      run_tiles(code, layout, split, operands, outputs, first, last);
+      Worker worker(code, layout, operands, outputs);
+      for_each_tile(layout, split, first, last, [&](int64_t at, int64_t n) { worker.tile(at, n); });
     }
   });
 }
 
 void run_tail(const Tail& tail, int64_t row_length, int64_t first_row, int64_t rows, int64_t first_column,
               int64_t columns) {
-  const TileSplit split = split_tiles(*tail.layout, kTile, kTile);
-  Worker worker(*tail.plan, *tail.layout, tail.operands, tail.outputs);
-  const auto run = [&](int64_t first, int64_t last) {
-    for_each_tile(*tail.layout, split, first, last, [&](int64_t at, int64_t n) { worker.run(at, n); });
-  };
+  Worker worker(*tail.code, *tail.layout, tail.operands, tail.outputs);
   if (columns == row_length) {
-    run(first_row * row_length, (first_row + rows) * row_length);
+    const TileSplit split = split_tiles(*tail.layout, kNoLimit, kTile);
+    for_each_tile(*tail.layout, split, first_row * row_length, (first_row + rows) * row_length,
+                  [&](int64_t at, int64_t n) { worker.tile(at, n); });
     return;
   }
-  for (int64_t row = first_row; row < first_row + rows; ++row)
-    run(row * row_length + first_column, row * row_length + first_column + columns);
+  for (int64_t row = first_row; row < first_row + rows; ++row) worker.piece(row * row_length + first_column, columns);
 }
 
 }  // namespace addax::kernels

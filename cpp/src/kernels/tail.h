@@ -1,5 +1,5 @@
 // Tail: element-wise steps that a product or a convolution applies to each finished block of its result while the block
-// is in cache: a residual, a scale, an activation, a mask. The same lists as in fused.h, the same rows of code.
+// is in cache: a residual, a scale, an activation, a mask. The same lists as in fused.h, the same code.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace addax::kernels {
 
-// Operand 0 of the plan is the result, as the kernel wrote it; the layout is that of the whole result, its last
+// Operand 0 of the list is the result, as the kernel wrote it; the layout is that of the whole result, its last
 // dimension the result's columns. Outputs are arrays of the result's shape; one may be the result's own memory.
 struct Tail {
-  const FusedPlan* plan;
+  const FusedCode* code;
   const BroadcastLayout* layout;
   const void* operands[kMaxOperands];
   void* outputs[kMaxFusedOutputs];
