@@ -18,23 +18,39 @@ constexpr std::int64_t kSizes[] = {0,  1,  2,  3,  7,  8,  9,  13,  14,  15,  16
 template <class T>
 struct Case {
   std::int64_t m, n, k, batch;
-  bool transpose_a, transpose_b, shared_b, bias;
+  bool transpose_a, transpose_b, shared_b, packed, bias, accumulate;
+  std::int64_t pad_a = 0, pad_b = 0, pad_c = 0;  // elements between stored rows
   Activation activation;
-  std::vector<T> a, b, biases;
+  std::vector<T> a, b, biases, before;
 
   Case(test::Numbers& numbers, std::int64_t m, std::int64_t n, std::int64_t k)
       : m(m), n(n), k(k), batch(numbers.one_in(3) ? numbers.between(2, 4) : 1) {
     transpose_a = numbers.one_in(2);
     transpose_b = numbers.one_in(2);
     shared_b = numbers.one_in(2);
+    packed = shared_b && numbers.one_in(2);
     bias = numbers.one_in(2);
+    accumulate = numbers.one_in(4);
     activation = static_cast<Activation>(numbers.between(0, 2));
-    a = numbers.vector<T>(batch * m * k);
-    b = numbers.vector<T>((shared_b ? 1 : batch) * k * n);
+    if (numbers.one_in(3)) {
+      pad_a = numbers.between(0, 5);
+      pad_b = numbers.between(0, 5);
+      pad_c = numbers.between(0, 5);
+    }
+    a = numbers.vector<T>(batch * a_item());
+    b = numbers.vector<T>((shared_b ? 1 : batch) * b_item());
     biases = numbers.vector<T>(n);
+    before = numbers.vector<T>(batch * m * ldc());
   }
 
+  std::int64_t lda() const { return (transpose_a ? m : k) + pad_a; }
+  std::int64_t ldb() const { return (transpose_b ? k : n) + pad_b; }
+  std::int64_t ldc() const { return n + pad_c; }
+  std::int64_t a_item() const { return (transpose_a ? k : m) * lda(); }
+  std::int64_t b_item() const { return (transpose_b ? n : k) * ldb(); }
+
   void run(T* c) const {
+    std::copy(before.begin(), before.end(), c);
     Matmul<T> job{};
     job.m = m;
     job.n = n;
@@ -42,36 +58,51 @@ struct Case {
     job.a = a.data();
     job.b = b.data();
     job.c = c;
+    job.lda = lda();
+    job.ldb = ldb();
+    job.ldc = ldc();
     job.transpose_a = transpose_a;
     job.transpose_b = transpose_b;
+    job.accumulate = accumulate;
     job.bias = bias ? biases.data() : nullptr;
     job.activation = activation;
     job.batch_rank = 1;
     job.batch[0] = batch;
-    job.a_strides[0] = m * k;
-    job.b_strides[0] = shared_b ? 0 : k * n;
+    job.a_strides[0] = a_item();
+    job.b_strides[0] = shared_b ? 0 : b_item();
     const auto& functions = kernels().matmul.of<T>();
+    std::vector<T> panels;
+    if (packed) {
+      panels.assign(static_cast<std::size_t>(functions.packed_size(k, n)), T(99));
+      functions.pack(b.data(), ldb(), transpose_b, k, n, panels.data());
+      job.b = panels.data();
+      job.packed_b = true;
+    }
     const auto memory = test::workspace(functions.workspace(job));
     job.workspace = memory.get();
     functions.run(job);
   }
 
+  double value(std::int64_t item, std::int64_t i, std::int64_t j) const {
+    const T* const x = a.data() + item * a_item();
+    const T* const y = b.data() + (shared_b ? 0 : item * b_item());
+    double sum = bias ? static_cast<double>(biases[static_cast<std::size_t>(j)]) : 0.0;
+    if (accumulate) sum += static_cast<double>(before[static_cast<std::size_t>((item * m + i) * ldc() + j)]);
+    for (std::int64_t p = 0; p < k; ++p) {
+      sum += static_cast<double>(transpose_a ? x[p * lda() + i] : x[i * lda() + p]) *
+             static_cast<double>(transpose_b ? y[j * ldb() + p] : y[p * ldb() + j]);
+    }
+    if (activation != Activation::none) sum = std::max(sum, 0.0);
+    if (activation == Activation::relu6) sum = std::min(sum, 6.0);
+    return sum;
+  }
+
   std::vector<double> wanted() const {
-    std::vector<double> c;
+    std::vector<double> c(before.begin(), before.end());  // the gaps between rows stay as they are
     for (std::int64_t item = 0; item < batch; ++item) {
-      const T* const x = a.data() + item * m * k;
-      const T* const y = b.data() + (shared_b ? 0 : item * k * n);
       for (std::int64_t i = 0; i < m; ++i) {
-        for (std::int64_t j = 0; j < n; ++j) {
-          double sum = bias ? static_cast<double>(biases[static_cast<std::size_t>(j)]) : 0.0;
-          for (std::int64_t p = 0; p < k; ++p) {
-            sum += static_cast<double>(transpose_a ? x[p * m + i] : x[i * k + p]) *
-                   static_cast<double>(transpose_b ? y[j * k + p] : y[p * n + j]);
-          }
-          if (activation != Activation::none) sum = std::max(sum, 0.0);
-          if (activation == Activation::relu6) sum = std::min(sum, 6.0);
-          c.push_back(sum);
-        }
+        for (std::int64_t j = 0; j < n; ++j)
+          c[static_cast<std::size_t>((item * m + i) * ldc() + j)] = value(item, i, j);
       }
     }
     return c;
@@ -92,7 +123,12 @@ void check_products(int count, std::uint32_t seed) {
     CAPTURE(c.transpose_a);
     CAPTURE(c.transpose_b);
     CAPTURE(c.shared_b);
-    test::Guarded<T> got(c.batch * m * n);
+    CAPTURE(c.packed);
+    CAPTURE(c.accumulate);
+    CAPTURE(c.pad_a);
+    CAPTURE(c.pad_b);
+    CAPTURE(c.pad_c);
+    test::Guarded<T> got(c.batch * m * c.ldc());
     c.run(got.data());
     test::check_close(got, c.wanted(), test::tolerance<T>(k));
   }
@@ -100,7 +136,7 @@ void check_products(int count, std::uint32_t seed) {
 
 }  // namespace
 
-TEST_CASE("products of float32 matrices agree with their definition") { check_products<float>(400, 1); }
+TEST_CASE("products of float32 matrices agree with their definition") { check_products<float>(600, 1); }
 TEST_CASE("products of float64 matrices agree with their definition") { check_products<double>(150, 2); }
 
 TEST_CASE("a product has the same bits for any number of threads") {
@@ -111,7 +147,7 @@ TEST_CASE("a product has the same bits for any number of threads") {
     std::vector<std::vector<float>> results;
     for (const int threads : {1, 2, 4}) {
       addax::set_thread_count(threads);
-      results.emplace_back(static_cast<std::size_t>(c.batch * m * n));
+      results.emplace_back(static_cast<std::size_t>(c.batch * m * c.ldc()));
       c.run(results.back().data());
     }
     CHECK(results[0] == results[1]);

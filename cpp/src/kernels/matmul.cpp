@@ -5,22 +5,30 @@
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/epilogue.h"
+#include "kernels/matmul_vectors.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
 
-// Blocking after Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008): B in panels one
-// block wide, k cut so that a panel stays in L1 and a block of A in L2. Small products skip the copies. C is cut into
-// tasks by the sizes alone, so the result does not depend on the number of threads.
+// Blocking after Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008), with two
+// differences. A is not copied unless it is transposed: a block of 9 rows by 3 vectors reads A along 9 rows, which fit
+// the 8 ways of L1 even where they lie a multiple of 4 KB apart (14 rows by 2 vectors lose a quarter there), and keeps
+// 27 of 28 possible multiplications in flight. And B is copied in panels only where more than a few blocks of rows will
+// read it. C is cut into tasks by the sizes alone, so the result does not depend on the number of threads.
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
 constexpr int kPackedA = 0, kPackedB = 1;  // scratch slots
 
-// k of a block: deeper ones update C less often; much deeper ones leave L1.
+// k of a block: deeper ones update C less often; much deeper ones push a panel of B and the rows of A out of L2. From
+// 256 to 512 it makes no difference beyond 3 %.
 constexpr std::int64_t kDepth = 384;
 // Rows and columns of a task at most: 144 · kDepth floats of A are 216 KB of L2.
 constexpr std::int64_t kTaskRows = 144;
 constexpr std::int64_t kTaskColumns = 1024;
+// Tasks are not cut below these rows while there are columns to cut: each row task reads all of B.
+constexpr std::int64_t kLeastTaskRows = 64;
+// Elements of C of a task that runs a tail over them at its end, while they are in L2.
+constexpr std::int64_t kTailElements = 64 << 10;
 // Work of a task: some 20 µs.
 constexpr std::int64_t kTaskFlops = std::int64_t{1} << 21;
 // B is packed as a whole, once for all tasks, up to this size; beyond, every task packs what it needs, panel by panel.
@@ -31,8 +39,28 @@ constexpr std::int64_t kOwnRows = 512;
 constexpr std::int64_t kOwnBytes = std::int64_t{2} << 20;
 // Rows from which a packed B pays for its copy.
 constexpr std::int64_t kPackRows = 28;
+// A B of this size is read from L1, wherever its rows lie.
+constexpr std::int64_t kSmallBytes = 16 << 10;
+// A row of A this far from the next, and all rows of a block share one set of L1: no more of them than its ways.
+constexpr std::int64_t kWayBytes = 4096;
+constexpr std::int64_t kWays = 9;  // the ways, and one on its way in
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// ---- Where things lie.
+
+template <class T>
+std::int64_t lda_of(const Matmul<T>& job) {
+  return job.lda != 0 ? job.lda : job.transpose_a ? job.m : job.k;
+}
+template <class T>
+std::int64_t ldb_of(const Matmul<T>& job) {
+  return job.ldb != 0 ? job.ldb : job.transpose_b ? job.k : job.n;
+}
+template <class T>
+std::int64_t ldc_of(const Matmul<T>& job) {
+  return job.ldc != 0 ? job.ldc : job.n;
+}
 
 template <class T>
 std::int64_t batch_count(const Matmul<T>& job) {
@@ -41,101 +69,32 @@ std::int64_t batch_count(const Matmul<T>& job) {
   return count;
 }
 
-// Where batch item `index` of A and of B begins.
+// Where batch item `index` begins.
 template <class T>
 struct Item {
   const T* a;
   const T* b;
-  Item(const Matmul<T>& job, std::int64_t index) : a(job.a), b(job.b) {
+  T* c;
+  Item(const Matmul<T>& job, std::int64_t index) : a(job.a), b(job.b), c(job.c) {
+    std::int64_t rest = index, offset = 0;
+    bool spread = false;
     for (int d = job.batch_rank - 1; d >= 0; --d) {
-      const std::int64_t i = index % job.batch[d];
-      index /= job.batch[d];
+      const std::int64_t i = rest % job.batch[d];
+      rest /= job.batch[d];
       a += i * job.a_strides[d];
       b += i * job.b_strides[d];
+      offset += i * job.c_strides[d];
+      spread = spread || job.c_strides[d] != 0;
     }
+    c += spread ? offset : index * job.m * ldc_of(job);
   }
 };
 
-// ---- One row or one column: no block of C to keep, so the reading of the matrix is all there is.
-
-// The last columns, fewer than a vector: all of k in registers.
-template <class T>
-void combine_tail(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t lanes) {
-  constexpr int kSums = 8;
-  Vec<T> sum[kSums] = {};
-  std::int64_t p = 0;
-  for (; p + kSums <= k; p += kSums) {
-#pragma GCC unroll 8
-    for (int u = 0; u < kSums; ++u) sum[u] += x[p + u] * load_partial(m + (p + u) * stride, lanes);
-  }
-  for (; p < k; ++p) sum[0] += x[p] * load_partial(m + p * stride, lanes);
-  for (int half = kSums / 2; half > 0; half /= 2) {
-    for (int u = 0; u < half; ++u) sum[u] += sum[u + half];
-  }
-  store_partial(y, sum[0], lanes);
-}
-
-// y = Σ_k x[k] · M[k][·] over n columns, row k of M at m + k · stride.
-template <class T>
-void combine_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t n) {
-  constexpr int W = kLanes<T>;
-  constexpr int kRows = 8;  // streams a prefetcher follows, and an 8th of the traffic to y
-  const std::int64_t whole = n / W * W;
-  for (std::int64_t j = 0; j < whole; ++j) y[j] = T{0};
-  std::int64_t p = 0;
-  for (; p + kRows <= k; p += kRows) {
-    const T* row = m + p * stride;
-    Vec<T> factor[kRows];
-    for (int u = 0; u < kRows; ++u) factor[u] = splat(x[p + u]);
-    for (std::int64_t j = 0; j < whole; j += W) {
-      Vec<T> even = load(y + j), odd{};
-#pragma GCC unroll 8
-      for (int u = 0; u < kRows; u += 2) {
-        even += factor[u] * load(row + u * stride + j);
-        odd += factor[u + 1] * load(row + (u + 1) * stride + j);
-      }
-      store(y + j, even + odd);
-    }
-  }
-  for (; p < k; ++p) {
-    const Vec<T> factor = splat(x[p]);
-    for (std::int64_t j = 0; j < whole; j += W) store(y + j, load(y + j) + factor * load(m + p * stride + j));
-  }
-  if (whole < n) combine_tail(x, m + whole, stride, k, y + whole, n - whole);
-}
-
-template <class T, int kRows>
-ADDAX_INLINE void dot_block(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y) {
-  constexpr int W = kLanes<T>;
-  Vec<T> even[kRows] = {}, odd[kRows] = {};
-  std::int64_t p = 0;
-  for (; p + 2 * W <= k; p += 2 * W) {
-    const Vec<T> x0 = load(x + p), x1 = load(x + p + W);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      even[r] += x0 * load(m + r * stride + p);
-      odd[r] += x1 * load(m + r * stride + p + W);
-    }
-  }
-  for (; p < k; p += W) {
-    const std::int64_t lanes = std::min<std::int64_t>(W, k - p);
-    const Vec<T> tail = load_partial(x + p, lanes);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) even[r] += tail * load_partial(m + r * stride + p, lanes);
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) y[r] = reduce_add(even[r] + odd[r]);
-}
-
-// y[i] = Σ_k x[k] · M[i][k] for i < n.
-template <class T>
-void dot_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t n) {
-  std::int64_t i = 0;
-  for (; i + 4 <= n; i += 4) dot_block<T, 4>(x, m + i * stride, stride, k, y + i);
-  for (; i < n; ++i) dot_block<T, 1>(x, m + i * stride, stride, k, y + i);
-}
-
 // ---- Blocks of C.
+
+// How a task comes by B: as it lies; in panels that it packs itself, one at a time; in panels that were packed for all
+// tasks, just now or by the caller.
+enum class Source { direct, own, shared, given };
 
 struct Plan {
   Blocking blocking;
@@ -145,149 +104,213 @@ struct Plan {
   std::int64_t task_panels;
   std::int64_t row_tasks;
   std::int64_t column_tasks;
-  bool pack_b;
-  bool share_b;
+  Source source;
   bool pack_a;
   std::int64_t packed_b_bytes;  // of the shared copy
 };
+
+// Vectors of a panel that serves any number of rows: narrow results are one panel.
+template <class T>
+int packed_vectors(std::int64_t n) {
+  const std::int64_t vectors = std::max<std::int64_t>(1, vectors_for<T>(n));
+  return static_cast<int>(vectors <= kMaxVectors<T> ? vectors : std::min(3, kMaxVectors<T>));
+}
+
+template <class T>
+Blocking blocking_for(const Matmul<T>& job) {
+  const bool conflict = !job.transpose_a && lda_of(job) * static_cast<std::int64_t>(sizeof(T)) % kWayBytes == 0;
+  Blocking b;
+  if (job.packed_b) {
+    b.vectors = packed_vectors<T>(job.n);
+    b.rows = std::max<std::int64_t>(1, ceil_div(job.m, max_rows<T>(b.vectors)));
+  } else {
+    // One block of many rows reads B but once; else the widest panel that reads A along few rows.
+    const bool one_block = job.m <= max_rows<T>(2) && !conflict;
+    b = choose_blocking(job.m, job.n, T{}, job.transpose_a || one_block ? 2 : 3);
+  }
+  if (conflict) b.rows = std::max(b.rows, ceil_div(job.m, kWays));
+  return b;
+}
+
+template <class T>
+Source source_for(const Matmul<T>& job, const Plan& p, std::int64_t batch) {
+  if (job.packed_b) return Source::given;
+  const bool small = job.k * job.n * static_cast<std::int64_t>(sizeof(T)) <= kSmallBytes;
+  if (!job.transpose_b && (p.panels == 1 || small || job.m <= kPackRows)) return Source::direct;
+  bool same = true;
+  for (int d = 0; d < job.batch_rank; ++d) same = same && (job.b_strides[d] == 0 || job.batch[d] == 1);
+  const bool nobody_else = job.m <= kOwnRows && p.packed_b_bytes > kOwnBytes;
+  return (same || batch == 1) && p.packed_b_bytes <= kSharedBytes && !nobody_else ? Source::shared : Source::own;
+}
+
+// Tasks: as large as the caches like, then smaller while there are too few of them and they are not tiny.
+template <class T>
+void cut_into_tasks(const Matmul<T>& job, std::int64_t batch, Plan& p) {
+  const std::int64_t block_rows = ceil_div(std::max<std::int64_t>(job.m, 1), p.blocking.rows);
+  const bool all_rows = p.source == Source::own && job.m <= kOwnRows;
+  std::int64_t most_rows = all_rows ? kOwnRows : kTaskRows;
+  const std::int64_t most_columns = p.source == Source::own ? kTaskColumns / 4 : kTaskColumns;
+  p.task_panels = std::min(p.panels, std::max<std::int64_t>(1, most_columns / p.width));
+  if (job.tail != nullptr) most_rows = std::min(most_rows, kTailElements / (p.task_panels * p.width));
+  p.task_rows = std::clamp<std::int64_t>(most_rows / block_rows, 1, p.blocking.rows);
+  const auto tasks = [&] { return batch * ceil_div(p.blocking.rows, p.task_rows) * ceil_div(p.panels, p.task_panels); };
+  const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
+  const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, 32);
+  if (!all_rows) {
+    while (tasks() < wanted && p.task_rows * block_rows > kLeastTaskRows) p.task_rows = ceil_div(p.task_rows, 2);
+  }
+  while (tasks() < wanted && p.task_panels > 4) p.task_panels = ceil_div(p.task_panels, 2);
+  while (tasks() < wanted && p.task_rows > 1 && !all_rows) p.task_rows = ceil_div(p.task_rows, 2);
+  while (tasks() < wanted && p.task_panels > 1) p.task_panels = ceil_div(p.task_panels, 2);
+  p.row_tasks = ceil_div(p.blocking.rows, p.task_rows);
+  p.column_tasks = ceil_div(p.panels, p.task_panels);
+}
 
 template <class T>
 Plan plan_for(const Matmul<T>& job) {
   Plan p{};
   const std::int64_t batch = batch_count(job);
-  p.blocking = choose_blocking(job.m, job.n, T{});
+  p.blocking = blocking_for(job);
   p.width = p.blocking.vectors * kLanes<T>;
   p.panels = ceil_div(job.n, p.width);
-  const bool one_panel = p.panels == 1 && !job.transpose_b;
-  const bool small_b = job.k * job.n * static_cast<std::int64_t>(sizeof(T)) <= (16 << 10);
-  p.pack_b = job.transpose_b || (!one_panel && !small_b && job.m > kPackRows);
-  bool same_b = true;
-  for (int d = 0; d < job.batch_rank; ++d) same_b = same_b && (job.b_strides[d] == 0 || job.batch[d] == 1);
   p.packed_b_bytes = p.panels * p.width * job.k * static_cast<std::int64_t>(sizeof(T));
-  const bool own_b = job.m <= kOwnRows && p.packed_b_bytes > kOwnBytes;
-  p.share_b = p.pack_b && (same_b || batch == 1) && p.packed_b_bytes <= kSharedBytes && !own_b;
-  // Tasks: as large as the caches like, then smaller while there are too few of them and they are not tiny.
-  const std::int64_t block_rows = ceil_div(std::max<std::int64_t>(job.m, 1), p.blocking.rows);
-  p.task_rows = std::min(p.blocking.rows, std::max<std::int64_t>(1, (own_b ? kOwnRows : kTaskRows) / block_rows));
-  const std::int64_t most_columns = p.pack_b && !p.share_b ? kTaskColumns / 4 : kTaskColumns;
-  p.task_panels = std::min(p.panels, std::max<std::int64_t>(1, most_columns / p.width));
-  const auto tasks = [&] { return batch * ceil_div(p.blocking.rows, p.task_rows) * ceil_div(p.panels, p.task_panels); };
-  const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
-  const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, 32);
-  while (tasks() < wanted && p.task_panels > 4) p.task_panels = ceil_div(p.task_panels, 2);
-  while (tasks() < wanted && p.task_rows > 1 && !own_b) p.task_rows = ceil_div(p.task_rows, 2);
-  while (tasks() < wanted && p.task_panels > 1) p.task_panels = ceil_div(p.task_panels, 2);
-  p.row_tasks = ceil_div(p.blocking.rows, p.task_rows);
-  p.column_tasks = ceil_div(p.panels, p.task_panels);
-  p.pack_a = p.task_panels >= 4 && job.m > kPackRows && job.k >= 32;
+  p.source = source_for(job, p, batch);
+  cut_into_tasks(job, batch, p);
+  p.pack_a = job.transpose_a && p.task_panels >= 4 && job.m > kPackRows && job.k >= 32;
   return p;
 }
 
 // Panels of B one after another, each k × width.
 template <class T>
-void pack_shared(const Matmul<T>& job, const Plan& plan, T* packed) {
-  const std::int64_t stride = job.transpose_b ? job.k : job.n;
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, plan.width * job.k));
-  parallel_for(plan.panels, grain, [&](std::int64_t first, std::int64_t last) {
+void pack_panels(const T* b, std::int64_t ldb, bool transposed, std::int64_t k, std::int64_t n, std::int64_t width,
+                 T* packed) {
+  const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, width * k));
+  parallel_for(ceil_div(n, width), grain, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t q = first; q < last; ++q) {
-      const T* from = job.b + q * plan.width * (job.transpose_b ? job.k : 1);
-      pack_panel(from, stride, job.transpose_b, packed + q * plan.width * job.k, plan.width, job.k,
-                 std::min(plan.width, job.n - q * plan.width));
+      const std::int64_t column = q * width;
+      pack_panel(b + column * (transposed ? ldb : 1), ldb, transposed, packed + column * k, width, k,
+                 std::min(width, n - column));
     }
   });
 }
 
+// A part of C: blocks of rows and panels of columns of one batch item.
 template <class T>
-void run_task(const Matmul<T>& job, const Plan& plan, const T* shared_b, std::int64_t index) {
-  const std::int64_t column_task = index % plan.column_tasks;
-  const std::int64_t row_task = index / plan.column_tasks % plan.row_tasks;
-  const std::int64_t batch = index / plan.column_tasks / plan.row_tasks;
-  const Item<T> item(job, batch);
-  T* const c = job.c + batch * job.m * job.n;
-  const std::int64_t first_block = row_task * plan.task_rows;
-  const std::int64_t last_block = std::min(plan.blocking.rows, first_block + plan.task_rows);
-  const std::int64_t first_row = cut(job.m, plan.blocking.rows, first_block);
-  const std::int64_t last_row = cut(job.m, plan.blocking.rows, last_block);
-  const std::int64_t first_panel = column_task * plan.task_panels;
-  const std::int64_t last_panel = std::min(plan.panels, first_panel + plan.task_panels);
-  const std::int64_t a_stride = job.transpose_a ? job.m : job.k;
-  const std::int64_t b_stride = job.transpose_b ? job.k : job.n;
-  const std::int64_t chunks = std::max<std::int64_t>(1, ceil_div(job.k, kDepth));
+class Task {
+ public:
+  Task(const Matmul<T>& job, const Plan& plan, std::int64_t index)
+      : job_(job),
+        plan_(plan),
+        batch_(index / plan.column_tasks / plan.row_tasks),
+        item_(job, batch_),
+        lda_(lda_of(job)),
+        ldb_(ldb_of(job)) {
+    const std::int64_t row_task = index / plan.column_tasks % plan.row_tasks;
+    first_block_ = row_task * plan.task_rows;
+    last_block_ = std::min(plan.blocking.rows, first_block_ + plan.task_rows);
+    first_panel_ = index % plan.column_tasks * plan.task_panels;
+    last_panel_ = std::min(plan.panels, first_panel_ + plan.task_panels);
+  }
 
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const std::int64_t k0 = cut(job.k, chunks, chunk);
-    const std::int64_t depth = cut(job.k, chunks, chunk + 1) - k0;
-    const auto a_at = [&](std::int64_t row) {
-      return item.a + (job.transpose_a ? k0 * a_stride + row : row * a_stride + k0);
-    };
-    T* packed_a = nullptr;
-    if (plan.pack_a) {
-      packed_a = thread_scratch_of<T>(kPackedA, (last_row - first_row) * depth + kLanes<T>);
-      for (std::int64_t i = first_block; i < last_block; ++i) {
-        const std::int64_t row = cut(job.m, plan.blocking.rows, i);
-        pack_rows(a_at(row), a_stride, job.transpose_a, packed_a + (row - first_row) * depth,
-                  cut(job.m, plan.blocking.rows, i + 1) - row, depth);
-      }
+  void run(const T* panels) {
+    const std::int64_t chunks = std::max<std::int64_t>(1, ceil_div(job_.k, kDepth));
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+      first_k_ = cut(job_.k, chunks, chunk);
+      depth_ = cut(job_.k, chunks, chunk + 1) - first_k_;
+      if (plan_.pack_a) pack_a();
+      for (std::int64_t q = first_panel_; q < last_panel_; ++q) run_panel(q, panels, chunk == 0, chunk == chunks - 1);
     }
-    T* packed_b = nullptr;
-    if (plan.pack_b && !plan.share_b) packed_b = thread_scratch_of<T>(kPackedB, plan.width * depth);
-    const RunOf run{0, 0, depth};
-    for (std::int64_t q = first_panel; q < last_panel; ++q) {
-      const std::int64_t column = q * plan.width;
-      const std::int64_t columns = std::min(plan.width, job.n - column);
-      const int vectors = static_cast<int>(vectors_for<T>(columns));
-      Tile<T> tile{};
-      tile.b_step = plan.width;
-      if (plan.share_b) {
-        tile.b = shared_b + column * job.k + k0 * plan.width;
-      } else if (plan.pack_b) {
-        pack_panel(item.b + (job.transpose_b ? column * b_stride + k0 : k0 * b_stride + column), b_stride,
-                   job.transpose_b, packed_b, plan.width, depth, columns);
-        tile.b = packed_b;
-      } else {
-        tile.b = item.b + k0 * b_stride + column;
-        tile.b_step = b_stride;
-        if (columns % kLanes<T> != 0) tile.b_end = item.b + job.k * b_stride;
-      }
-      tile.runs = &run;
-      tile.run_count = 1;
-      tile.columns = columns;
-      tile.c_stride = job.n;
-      tile.accumulate = chunk > 0;
-      if (chunk == chunks - 1) {
-        tile.bias = job.bias == nullptr ? nullptr : job.bias + column;
-        tile.activation = job.activation;
-      }
-      for (std::int64_t i = first_block; i < last_block; ++i) {
-        const std::int64_t row = cut(job.m, plan.blocking.rows, i);
-        const std::int64_t rows = cut(job.m, plan.blocking.rows, i + 1) - row;
-        tile.c = c + row * job.n + column;
-        if (packed_a != nullptr) {
-          tile.a = packed_a + (row - first_row) * depth;
-          tile.step = rows;
-          tile_function(Rows::adjacent, static_cast<int>(rows), vectors, T{})(tile);
-        } else if (job.transpose_a) {
-          tile.a = a_at(row);
-          tile.step = a_stride;
-          tile_function(Rows::adjacent, static_cast<int>(rows), vectors, T{})(tile);
-        } else {
-          tile.a = a_at(row);
-          tile.row_stride = a_stride;
-          tile_function(Rows::strided, static_cast<int>(rows), vectors, T{})(tile);
-        }
-      }
+    if (job_.tail != nullptr) {
+      const std::int64_t first_row = row_of(first_block_), column = first_panel_ * plan_.width;
+      run_tail(*job_.tail, job_.n, batch_ * job_.m + first_row, row_of(last_block_) - first_row, column,
+               std::min(job_.n, last_panel_ * plan_.width) - column);
     }
   }
-}
 
-// ---- The choice.
+ private:
+  std::int64_t row_of(std::int64_t block) const { return cut(job_.m, plan_.blocking.rows, block); }
+  const T* a_at(std::int64_t row) const {
+    return item_.a + (job_.transpose_a ? first_k_ * lda_ + row : row * lda_ + first_k_);
+  }
 
-// A vector times a matrix: m or n is 1, or few rows meet a transposed B, whose packing would cost more than the
-// product.
+  void pack_a() {
+    const std::int64_t first_row = row_of(first_block_);
+    packed_a_ = thread_scratch_of<T>(kPackedA, (row_of(last_block_) - first_row) * depth_ + kLanes<T>);
+    for (std::int64_t i = first_block_; i < last_block_; ++i) {
+      const std::int64_t row = row_of(i);
+      pack_rows(a_at(row), lda_, job_.transpose_a, packed_a_ + (row - first_row) * depth_, row_of(i + 1) - row, depth_);
+    }
+  }
+
+  // Points the tile at this chunk of panel q.
+  void take_b(std::int64_t q, const T* panels, Tile<T>& tile) const {
+    const std::int64_t column = q * plan_.width;
+    tile.b_step = plan_.width;
+    if (plan_.source == Source::shared || plan_.source == Source::given) {
+      tile.b = panels + column * job_.k + first_k_ * plan_.width;
+    } else if (plan_.source == Source::own) {
+      T* packed = thread_scratch_of<T>(kPackedB, plan_.width * depth_);
+      const T* from = item_.b + (job_.transpose_b ? column * ldb_ + first_k_ : first_k_ * ldb_ + column);
+      pack_panel(from, ldb_, job_.transpose_b, packed, plan_.width, depth_, tile.columns);
+      tile.b = packed;
+    } else {
+      tile.b = item_.b + first_k_ * ldb_ + column;
+      tile.b_step = ldb_;
+      if (tile.columns % kLanes<T> != 0) tile.b_end = item_.b + (job_.k - 1) * ldb_ + job_.n;
+    }
+  }
+
+  void run_panel(std::int64_t q, const T* panels, bool first_chunk, bool last_chunk) const {
+    const std::int64_t column = q * plan_.width, ldc = ldc_of(job_);
+    const RunOf run{0, 0, depth_};
+    Tile<T> tile{};
+    tile.columns = std::min(plan_.width, job_.n - column);
+    take_b(q, panels, tile);
+    tile.runs = &run;
+    tile.run_count = 1;
+    tile.c_stride = ldc;
+    tile.accumulate = job_.accumulate || !first_chunk;
+    if (last_chunk) {
+      tile.bias = job_.bias == nullptr ? nullptr : job_.bias + column;
+      tile.activation = job_.activation;
+    }
+    const Rows order = job_.transpose_a ? Rows::adjacent : Rows::strided;
+    const int vectors = static_cast<int>(vectors_for<T>(tile.columns));
+    const std::int64_t first_row = row_of(first_block_);
+    tile.row_stride = lda_;
+    tile.step = lda_;
+    for (std::int64_t i = first_block_; i < last_block_; ++i) {
+      const std::int64_t row = row_of(i), rows = row_of(i + 1) - row;
+      tile.c = item_.c + row * ldc + column;
+      tile.a = a_at(row);
+      if (packed_a_ != nullptr) {
+        tile.a = packed_a_ + (row - first_row) * depth_;
+        tile.step = rows;
+      }
+      tile_function(order, static_cast<int>(rows), vectors, T{})(tile);
+    }
+  }
+
+  const Matmul<T>& job_;
+  const Plan& plan_;
+  const std::int64_t batch_;
+  const Item<T> item_;
+  const std::int64_t lda_, ldb_;
+  std::int64_t first_block_, last_block_, first_panel_, last_panel_;
+  std::int64_t first_k_ = 0, depth_ = 0;  // of the current chunk
+  T* packed_a_ = nullptr;
+};
+
+// ---- A vector times a matrix.
+
+// m or n is 1, or few rows meet a transposed B, whose packing would cost more than the product. The vectors themselves
+// must be contiguous.
 template <class T>
 bool by_vectors(const Matmul<T>& job) {
-  return job.m == 1 || (job.n == 1 && !job.transpose_a) || (job.transpose_b && job.m < 8 && !job.transpose_a);
+  const bool row_a = !job.transpose_a || (job.m == 1 && lda_of(job) == 1);
+  if (job.packed_b) return job.m == 1 && row_a;
+  if (job.n == 1 && job.m > 1) return row_a && ldc_of(job) == 1 && (job.transpose_b || ldb_of(job) == 1);
+  return row_a && (job.m == 1 || (job.transpose_b && job.m < 8));
 }
 
 // Multiplications of a task of a product by vectors: some 5 µs of reading the matrix.
@@ -300,60 +323,105 @@ std::int64_t vector_grain(std::int64_t count, std::int64_t work, std::int64_t st
   return ceil_div(ceil_div(count, pieces), step) * step;
 }
 
-template <class T>
-void run_vectors(const Matmul<T>& job) {
-  const std::int64_t batch = batch_count(job);
-  if (job.n == 1 && job.m > 1) {
-    const std::int64_t grain = vector_grain(job.m, job.m * job.k, 4), pieces = ceil_div(job.m, grain);
-    const std::int64_t several = std::max<std::int64_t>(1, kVectorTask / std::max<std::int64_t>(1, grain * job.k));
-    parallel_for(batch * pieces, several, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t t = first; t < last; ++t) {
-        const Item<T> item(job, t / pieces);
-        const std::int64_t row = t % pieces * grain, rows = std::min(grain, job.m - row);
-        T* y = job.c + t / pieces * job.m + row;
-        dot_rows(item.b, item.a + row * job.k, job.k, job.k, y, rows);
-        finish_row(y, rows, job.bias, 0, job.activation);
-      }
-    });
-    return;
-  }
-  const std::int64_t work = job.m * job.n * job.k;
-  const std::int64_t grain = vector_grain(job.n, work, 64), pieces = ceil_div(job.n, grain);
+// Calls body(item, batch index, first, count) for pieces of the `count` results of each batch item, which cost `work`.
+template <class T, class Body>
+void in_pieces(const Matmul<T>& job, std::int64_t count, std::int64_t work, std::int64_t step, const Body& body) {
+  const std::int64_t grain = vector_grain(count, work, step), pieces = ceil_div(count, grain);
   const std::int64_t several = std::max<std::int64_t>(1, kVectorTask / std::max<std::int64_t>(1, work / pieces));
-  parallel_for(batch * pieces, several, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(batch_count(job) * pieces, several, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t t = first; t < last; ++t) {
-      const Item<T> item(job, t / pieces);
-      const std::int64_t column = t % pieces * grain, columns = std::min(grain, job.n - column);
-      for (std::int64_t i = 0; i < job.m; ++i) {
-        T* y = job.c + (t / pieces * job.m + i) * job.n + column;
-        const T* x = item.a + i * job.k;
-        if (job.transpose_b) {
-          dot_rows(x, item.b + column * job.k, job.k, job.k, y, columns);
-        } else {
-          combine_rows(x, item.b + column, job.n, job.k, y, columns);
-        }
-        finish_row(y, columns, job.bias == nullptr ? nullptr : job.bias + column, 1, job.activation);
-      }
+      const std::int64_t begin = t % pieces * grain;
+      body(Item<T>(job, t / pieces), t / pieces, begin, std::min(grain, count - begin));
     }
   });
 }
+
+// C is a column: a dot product per row of A.
+template <class T>
+void run_column(const Matmul<T>& job) {
+  const std::int64_t lda = lda_of(job);
+  in_pieces(job, job.m, job.m * job.k, 4,
+            [&](const Item<T>& item, std::int64_t batch, std::int64_t row, std::int64_t rows) {
+              T* y = item.c + row;
+              dot_rows(item.b, item.a + row * lda, lda, job.k, y, rows, job.accumulate);
+              finish_row(y, rows, job.bias, 0, job.activation);
+              if (job.tail != nullptr) run_tail(*job.tail, 1, batch * job.m + row, rows, 0, 1);
+            });
+}
+
+template <class T>
+void combine_packed(const Matmul<T>& job, const T* x, std::int64_t first, std::int64_t columns, T* y) {
+  const std::int64_t width = packed_vectors<T>(job.n) * kLanes<T>;
+  for (std::int64_t j = 0; j < columns; j += width) {
+    const T* panel = job.b + (first + j) * job.k;
+    const std::int64_t here = std::min(width, columns - j);
+    switch (vectors_for<T>(here)) {
+      case 1:
+        combine_panel<T, 1>(x, panel, width, job.k, y + j, here, job.accumulate);
+        break;
+      case 2:
+        combine_panel<T, 2>(x, panel, width, job.k, y + j, here, job.accumulate);
+        break;
+      case 3:
+        combine_panel<T, 3>(x, panel, width, job.k, y + j, here, job.accumulate);
+        break;
+      default:
+        combine_panel<T, 4>(x, panel, width, job.k, y + j, here, job.accumulate);
+    }
+  }
+}
+
+// C is a few rows.
+template <class T>
+void run_rows(const Matmul<T>& job) {
+  const std::int64_t lda = lda_of(job), ldb = ldb_of(job), ldc = ldc_of(job);
+  const std::int64_t step = job.packed_b ? packed_vectors<T>(job.n) * kLanes<T> : 64;
+  const auto row_piece = [&](const Item<T>& item, const T* x, std::int64_t column, std::int64_t columns, T* y) {
+    if (job.packed_b) {
+      combine_packed(job, x, column, columns, y);
+    } else if (job.transpose_b) {
+      dot_rows(x, item.b + column * ldb, ldb, job.k, y, columns, job.accumulate);
+    } else {
+      combine_rows(x, item.b + column, ldb, job.k, y, columns, job.accumulate);
+    }
+  };
+  in_pieces(job, job.n, job.m * job.n * job.k, step,
+            [&](const Item<T>& item, std::int64_t batch, std::int64_t column, std::int64_t columns) {
+              for (std::int64_t i = 0; i < job.m; ++i) {
+                T* y = item.c + i * ldc + column;
+                row_piece(item, item.a + i * lda, column, columns, y);
+                finish_row(y, columns, job.bias == nullptr ? nullptr : job.bias + column, 1, job.activation);
+              }
+              if (job.tail != nullptr) run_tail(*job.tail, job.n, batch * job.m, job.m, column, columns);
+            });
+}
+
+// ---- The choice.
 
 template <class T>
 void matmul(const Matmul<T>& job) {
   const std::int64_t batch = batch_count(job);
   if (job.m == 0 || job.n == 0 || batch == 0) return;
   if (by_vectors(job)) {
-    run_vectors(job);
+    if (job.n == 1 && job.m > 1) {
+      run_column(job);
+    } else {
+      run_rows(job);
+    }
     return;
   }
   const Plan plan = plan_for(job);
-  T* const shared_b = static_cast<T*>(job.workspace);
-  if (plan.share_b) pack_shared(job, plan, shared_b);
+  const T* panels = job.b;
+  if (plan.source == Source::shared) {
+    T* packed = static_cast<T*>(job.workspace);
+    pack_panels(job.b, ldb_of(job), job.transpose_b, job.k, job.n, plan.width, packed);
+    panels = packed;
+  }
   const std::int64_t tasks = batch * plan.row_tasks * plan.column_tasks;
   const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
   const std::int64_t grain = std::max<std::int64_t>(1, tasks * kTaskFlops / 2 / std::max<std::int64_t>(1, flops));
   parallel_for(tasks, grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t t = first; t < last; ++t) run_task(job, plan, shared_b, t);
+    for (std::int64_t t = first; t < last; ++t) Task<T>(job, plan, t).run(panels);
   });
 }
 
@@ -361,13 +429,25 @@ template <class T>
 std::int64_t workspace(const Matmul<T>& job) {
   if (job.m == 0 || job.n == 0 || batch_count(job) == 0 || by_vectors(job)) return 0;
   const Plan plan = plan_for(job);
-  return plan.share_b ? plan.packed_b_bytes : 0;
+  return plan.source == Source::shared ? plan.packed_b_bytes : 0;
 }
+
+template <class T>
+std::int64_t packed_size(std::int64_t k, std::int64_t n) {
+  const std::int64_t width = packed_vectors<T>(n) * kLanes<T>;
+  return ceil_div(n, width) * width * k;
+}
+
+template <class T>
+void pack(const T* b, std::int64_t ldb, bool transpose_b, std::int64_t k, std::int64_t n, T* packed) {
+  pack_panels(b, ldb, transpose_b, k, n, packed_vectors<T>(n) * kLanes<T>, packed);
+}
+
+template <class T>
+constexpr MatmulFunctions<T> kFunctions = {&matmul<T>, &workspace<T>, &packed_size<T>, &pack<T>};
 
 }  // namespace
 
-void fill(MatmulKernels& kernels) {
-  kernels = {{&matmul<float>, &workspace<float>}, {&matmul<double>, &workspace<double>}};
-}
+void fill(MatmulKernels& kernels) { kernels = {kFunctions<float>, kFunctions<double>}; }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

@@ -151,7 +151,7 @@ TileFunction<T> find(Rows rows, int mr, int nv) {
 std::int64_t cost(std::int64_t mr, std::int64_t nv) { return std::max<std::int64_t>({mr * nv, mr + nv, 8}); }
 
 template <class T>
-Blocking choose(std::int64_t m, std::int64_t n) {
+Blocking choose(std::int64_t m, std::int64_t n, int preferred) {
   const std::int64_t vectors = std::max<std::int64_t>(1, vectors_for<T>(n));
   Blocking best{1, std::max<std::int64_t>(1, m)};
   std::int64_t least = -1;
@@ -165,8 +165,7 @@ Blocking choose(std::int64_t m, std::int64_t n) {
     };
     std::int64_t total = vectors / nv * panel(nv);
     if (vectors % nv != 0) total += panel(vectors % nv);
-    // On a tie two vectors: the panel of B then fits L1 best.
-    if (least < 0 || total < least || (total == least && nv == 2)) {
+    if (least < 0 || total < least || (total == least && nv == preferred)) {
       least = total;
       best = {nv, blocks};
     }
@@ -179,7 +178,11 @@ Blocking choose(std::int64_t m, std::int64_t n) {
 TileFunction<float> tile_function(Rows rows, int mr, int nv, float) { return find<float>(rows, mr, nv); }
 TileFunction<double> tile_function(Rows rows, int mr, int nv, double) { return find<double>(rows, mr, nv); }
 
-Blocking choose_blocking(std::int64_t m, std::int64_t n, float) { return choose<float>(m, n); }
-Blocking choose_blocking(std::int64_t m, std::int64_t n, double) { return choose<double>(m, n); }
+Blocking choose_blocking(std::int64_t m, std::int64_t n, float, int preferred) {
+  return choose<float>(m, n, preferred);
+}
+Blocking choose_blocking(std::int64_t m, std::int64_t n, double, int preferred) {
+  return choose<double>(m, n, preferred);
+}
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

@@ -62,13 +62,14 @@ constexpr int max_rows(int nv) {
 TileFunction<float> tile_function(Rows rows, int mr, int nv, float);
 TileFunction<double> tile_function(Rows rows, int mr, int nv, double);
 
-// How to cut m rows by n columns into blocks.
+// How to cut m rows by n columns into blocks. Where several widths are as quick as each other it takes `preferred`: two
+// vectors keep a panel of B in L1, three read A along fewer rows.
 struct Blocking {
   int vectors;        // per panel of columns; the last panel may have fewer
   std::int64_t rows;  // blocks of rows: m is cut into this many, as equal as possible
 };
-Blocking choose_blocking(std::int64_t m, std::int64_t n, float);
-Blocking choose_blocking(std::int64_t m, std::int64_t n, double);
+Blocking choose_blocking(std::int64_t m, std::int64_t n, float, int preferred = 2);
+Blocking choose_blocking(std::int64_t m, std::int64_t n, double, int preferred = 2);
 
 // First row of block i of `blocks` equal cuts of m.
 inline std::int64_t cut(std::int64_t m, std::int64_t blocks, std::int64_t i) {
