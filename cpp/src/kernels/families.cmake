@@ -3,6 +3,10 @@ set(ADDAX_KERNEL_FAMILIES
   microkernel
   matmul
   conv
+  conv_listed
+  conv_narrow
+  conv_walk
+  conv_weights
   conv_kernel_gradient
   depthwise
   winograd
