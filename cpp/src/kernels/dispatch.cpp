@@ -9,6 +9,7 @@
     isa::fill(k.depthwise);     \
     isa::fill(k.elementwise);   \
     isa::fill(k.fused_steps);   \
+    isa::fill(k.peak);          \
     isa::fill(k.pool);          \
     isa::fill(k.random);        \
     isa::fill(k.reduce);        \

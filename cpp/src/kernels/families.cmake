@@ -2,6 +2,7 @@
 set(ADDAX_KERNEL_FAMILIES
   microkernel
   matmul
+  peak
   conv
   conv_listed
   conv_narrow

@@ -8,6 +8,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/fused_steps.h"
 #include "kernels/matmul.h"
+#include "kernels/peak.h"
 #include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -24,6 +25,7 @@ struct Kernels {
   DepthwiseKernels depthwise;
   ElementwiseKernels elementwise;
   FusedStepKernels fused_steps;
+  PeakKernels peak;
   PoolKernels pool;
   RandomKernels random;
   ReduceKernels reduce;

@@ -5,6 +5,7 @@
 
 #include "base/denormals.h"
 #include "program/plan.h"
+#include "program/profile.h"
 #include "program/prologue.h"
 
 namespace addax {
@@ -17,7 +18,8 @@ struct BoundStep {
   void* workspace;
   std::shared_ptr<void> prepared;
 
-  void run() const { operation->run(Run(*operation, *attributes, inputs, outputs, workspace, prepared.get())); }
+  Run call() const { return Run(*operation, *attributes, inputs, outputs, workspace, prepared.get()); }
+  void run() const { operation->run(call()); }
 };
 
 // An operand whose address the caller, or a variable, decides.
@@ -39,6 +41,7 @@ struct Session::Impl {
   std::vector<std::shared_ptr<Storage>> held;  // the variables' memory while a run lasts
   std::vector<const void*> input_data;
   std::vector<void*> output_data;
+  std::shared_ptr<Profile> profile;  // null unless asked for
 
   Impl(ProgramPtr p, std::span<const Shape> shapes) : program(std::move(p)), plan(make_plan(*program, shapes)) {
     arena = Storage::allocate(plan.arena_bytes, [&] { return largest_value(); });
@@ -51,6 +54,34 @@ struct Session::Impl {
     steps.reserve(plan.steps.size());
     for (const PlannedStep& step : plan.steps) steps.push_back(bind(step));
     collect_patches();
+    profile = Profile::make(title(), describe_steps());
+  }
+
+  // ---- For profiles.
+
+  std::string title() const {
+    std::string out = text("program of ", steps.size(), " steps, inputs");
+    for (const int slot : program->inputs) out += text(' ', plan.shapes[static_cast<std::size_t>(slot)]);
+    return out;
+  }
+
+  std::vector<ProfiledStep> describe_steps() const {
+    std::vector<ProfiledStep> described;
+    for (const BoundStep& step : steps) {
+      ProfiledStep d{step.operation->name, {}, 0, 0};
+      for (const Buffer& b : step.inputs) d.shapes += text(b.shape, ' ');
+      d.shapes += "->";
+      for (const Buffer& b : step.outputs) d.shapes += text(' ', b.shape);
+      for (const auto* buffers : {&step.inputs, &step.outputs})
+        for (const Buffer& b : *buffers) d.bytes += b.bytes();
+      if (step.operation->flops != nullptr) {
+        d.flops = step.operation->flops(step.call());
+      } else if (step.operation->traits.elementwise) {
+        d.flops = step.outputs[0].elements();
+      }
+      described.push_back(std::move(d));
+    }
+    return described;
   }
 
   // What the arena is for, in words of its largest value.
@@ -150,6 +181,12 @@ struct Session::Impl {
     if (bytes > 0) std::memcpy(address(c.to), address(from), static_cast<std::size_t>(bytes));
   }
 
+  void run_profiled() {
+    profile->count_run();
+    for (std::size_t s = 0; s < steps.size(); ++s)
+      if (!steps[s].operation->traits.view) profile->time(s, [&] { steps[s].run(); });
+  }
+
   void run(std::span<const void* const> in, std::span<void* const> out) {
     if (in.size() != input_data.size() || out.size() != output_data.size())
       fail(ErrorKind::value, "the session takes the addresses of ", input_data.size(), " inputs and ",
@@ -163,8 +200,12 @@ struct Session::Impl {
       patch.buffer->data = const_cast<void*>(input_data[static_cast<std::size_t>(patch.index)]);
     for (const Patch& patch : outputs) patch.buffer->data = output_data[static_cast<std::size_t>(patch.index)];
     bind_variables();
-    for (const BoundStep& step : steps)
-      if (!step.operation->traits.view) step.run();
+    if (profile == nullptr) {
+      for (const BoundStep& step : steps)
+        if (!step.operation->traits.view) step.run();
+    } else {
+      run_profiled();
+    }
     for (const Copy& c : plan.staged) copy(c);
     for (const Copy& c : plan.copies) copy(c);
     for (std::size_t i = 0; i < assigned.size(); ++i)
