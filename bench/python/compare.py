@@ -6,6 +6,7 @@
     python bench/python/compare.py --render found.json
 
 The first command times Addax alone, the second all, the third prints the tables of an earlier run.
+With `--check` the second compares what the libraries compute instead.
 docs/benchmarks.md says what the peers' interpreters need. A ratio below 1 says that Addax takes
 less.
 """
@@ -22,6 +23,7 @@ from typing import Any
 
 import race
 import tables
+from check import check
 from export import export
 from floor import measure_limits
 from libraries import LIBRARIES, installed
@@ -59,6 +61,12 @@ def _run(options: argparse.Namespace, exports: Path) -> None:
         "results": [],
     }
     _show_machine(found)
+    if options.check:
+        wrong = []
+        for name in options.only:
+            export(WORKLOADS[name], pythons, exports)
+            wrong += check(WORKLOADS[name], settings)
+        raise SystemExit("\n".join(["Too different:", *wrong]) if wrong else 0)
     start = time.monotonic()
     for name in options.only:
         workload = WORKLOADS[name]
@@ -111,6 +119,7 @@ def _arguments() -> argparse.Namespace:
     add("--budget", type=float, default=5.0, help="seconds of measuring for each row")
     add("--clock", choices=_CLOCKS, default="wall", help="what the tables show; JSON has all")
     add("--exports", help="folder that keeps exported models between runs")
+    add("--check", action="store_true", help="compare outputs and losses instead of times")
     add("--json", help="file for all that was measured")
     add("--render", metavar="JSON", help="print the tables of an earlier run")
     return parser.parse_args()

@@ -25,7 +25,7 @@ def export(workload: Workload, pythons: dict[str, str], exports: Path) -> None:
         return
     arguments = {"workload": workload.name, "folder": str(folder)}
     if not (folder / "weights.npz").exists():
-        Worker(place("addax", pythons["addax"], 1), "export:Weights", **arguments).close()
+        _worker("addax", pythons, "export:Weights", **arguments).close()
     formats = {"onnx": ("onnxruntime", "openvino"), "litert": ("litert",)}
     wanted = [
         name
@@ -34,8 +34,7 @@ def export(workload: Workload, pythons: dict[str, str], exports: Path) -> None:
     ]
     if not wanted or "keras-tensorflow" not in pythons:
         return
-    keras = place("keras-tensorflow", pythons["keras-tensorflow"], 1)
-    worker = Worker(keras, "export:Export", batches=[1, 32], **arguments)
+    worker = _worker("keras-tensorflow", pythons, "export:Export", batches=[1, 32], **arguments)
     for name in wanted:
         try:
             worker.call(name)
@@ -44,6 +43,13 @@ def export(workload: Workload, pythons: dict[str, str], exports: Path) -> None:
             reason = str(error)
         (folder / f"{name}.done").write_text(reason)
     worker.close()
+
+
+def _worker(library: str, pythons: dict[str, str], name: str, **arguments: Any) -> Worker:
+    worker = Worker(place(library, pythons[library], 1))
+    worker.make(name, **arguments)
+    worker.made()
+    return worker
 
 
 class Weights:
@@ -98,9 +104,18 @@ class Export:
 
     def onnx(self) -> None:
         """ONNX files. A recurrent layer becomes ONNX's own operator, which onnxruntime and OpenVINO
-        have kernels for; tf2onnx would write Keras's loop."""
+        have kernels for; tf2onnx would write Keras's loop. GELU is written with `erf`: tf2onnx does
+        not know TensorFlow's `erfc`, and the engines fuse this form."""
         import onnx
+        import tensorflow
 
+        def gelu(x: Any) -> Any:
+            return 0.5 * x * (1.0 + tensorflow.math.erf(x / np.sqrt(2.0).astype(np.float32)))
+
+        for layer in self.model.layers:
+            if getattr(getattr(layer, "activation", None), "__name__", "") == "gelu":
+                layer.activation = gelu
+        function = tensorflow.function(lambda x: self.model(x, training=False))
         for batch, signature in self.signatures.items():
             if self.workload.name in ("lstm", "gru"):
                 model = _recurrent_onnx(self.model.get_weights(), batch, self.workload)
@@ -108,7 +123,7 @@ class Export:
                 import tf2onnx
 
                 model, _ = tf2onnx.convert.from_function(
-                    self.function, input_signature=[signature], opset=17
+                    function, input_signature=[signature], opset=17
                 )
             onnx.save(model, self.folder / f"b{batch}.onnx")
 

@@ -59,8 +59,9 @@ def _race(pythons: dict[str, str], epochs: int, **options: Any) -> dict[str, lis
     workers: list[Worker] = []
     try:
         for name, python in pythons.items():
-            at = place(name, python, threads)
-            workers.append(Worker(at, "mnist_accuracy:Convnet", library=name, **options))
+            workers.append(Worker(place(name, python, threads)))
+            workers[-1].make("mnist_accuracy:Convnet", library=name, **options)
+            workers[-1].made()
         found = take_turns(workers, epochs, lambda worker: worker.call("epoch"))
         for worker in workers:
             found[worker.library][-1].update(worker.call("evaluate"))

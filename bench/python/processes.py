@@ -25,18 +25,14 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-    """A process with one object in it, of the class `make` ("module:Class").
+    """A process with one object in it.
 
     Args:
         place: The library, its interpreter and environment.
-        make: Of a module beside this one.
         cores: To which the process is bound; `None` binds it to none.
-        arguments: Of the class.
     """
 
-    def __init__(
-        self, place: Place, make: str, cores: Iterable[int] | None = None, **arguments: Any
-    ) -> None:
+    def __init__(self, place: Place, cores: Iterable[int] | None = None) -> None:
         self.library = place.library
         self._process = subprocess.Popen(
             [place.python, str(Path(__file__).with_name("worker.py"))],
@@ -46,31 +42,38 @@ class Worker:
             text=True,
             env=place.environment,
         )
-        try:
-            if cores is not None:
-                self._ask({"cores": list(cores)})
-            self._ask({"make": make, "arguments": arguments})
-        except BaseException:
-            self.close()
-            raise
+        if cores is not None:
+            self._send({"cores": list(cores)})
+            self._receive("cores")
+
+    def make(self, name: str, **arguments: Any) -> None:
+        """Begins to make the object: `name` is "module:Class", of a module beside this one."""
+        self._send({"make": name, "arguments": arguments})
+
+    def made(self) -> None:
+        """Waits until the object is made."""
+        self._receive("make")
 
     def call(self, method: str, **arguments: Any) -> Any:
-        return self._ask({"call": method, "arguments": arguments})
+        """Calls a method of the object."""
+        self._send({"call": method, "arguments": arguments})
+        return self._receive(method)
 
     def close(self) -> None:
         self._process.kill()
         self._process.communicate()
 
-    def _ask(self, request: dict[str, Any]) -> Any:
+    def _send(self, request: dict[str, Any]) -> None:
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            line = self._process.stdout.readline()
         except BrokenPipeError:
-            line = ""
+            pass  # the answer that is missing tells
+
+    def _receive(self, what: str) -> Any:
+        line = self._process.stdout.readline()
         if not line:
-            code = self._process.poll()
-            raise WorkerError(self.library, f"the process ended during {request} ({code})")
+            raise WorkerError(self.library, f"the process ended in {what!r}")
         reply = json.loads(line)
         if "error" in reply:
             raise WorkerError(self.library, reply["error"], reply["traceback"])

@@ -47,6 +47,8 @@ def run(
     }
     workers = start(workload, mode, threads, settings, result["empty"])
     try:
+        for worker in workers:
+            worker.call("settle")
         for row in _rows(workers, mode):
             result["rows"][row] = _measure(workers, row, mode, settings)
             if limits is not None:
@@ -70,7 +72,10 @@ def start(
     empty: dict[str, str],
     **arguments: Any,
 ) -> list[Worker]:
-    """Workers of the libraries that can run the workload; the reasons of others go to `empty`."""
+    """Workers of the libraries that can run the workload; the reasons of others go to `empty`.
+
+    They start together, importing and compiling at the same time.
+    """
     name = {"train": "Training", "infer": "Inference"}[mode]
     if mode == "infer":
         arguments["batches"] = list(BATCHES)
@@ -83,21 +88,22 @@ def start(
             if reason:
                 empty[library] = reason
                 continue
+            workers.append(Worker(place(library, python, threads), available_cores()[-threads:]))
+            workers[-1].make(
+                f"engines.{LIBRARIES[library].engine}:{name}",
+                library=library,
+                workload=workload.name,
+                threads=threads,
+                folder=str(settings.exports / workload.name),
+                **arguments,
+            )
+        for worker in list(workers):
             try:
-                workers.append(
-                    Worker(
-                        place(library, python, threads),
-                        f"engines.{LIBRARIES[library].engine}:{name}",
-                        available_cores()[-threads:],
-                        library=library,
-                        workload=workload.name,
-                        threads=threads,
-                        folder=str(settings.exports / workload.name),
-                        **arguments,
-                    )
-                )
+                worker.made()
             except WorkerError as error:
-                empty[library] = str(error)
+                empty[worker.library] = str(error)
+                worker.close()
+                workers.remove(worker)
     except BaseException:
         for worker in workers:
             worker.close()

@@ -7,50 +7,50 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-# Long against the clock's own cost of some 50 ns, short against a scheduler's slice.
+# Long against the clocks' own cost of half a microsecond, short against a scheduler's slice.
 _CHUNK = 100e-6
 
 
-def measure(call: Callable[[], object], steps: int, seconds: float) -> dict[str, float]:
-    """Runs `call`, which does `steps` steps, for `seconds` or once.
+class Timer:
+    """Times a call that does `steps` steps; short calls in chunks.
 
-    Returns:
-        Seconds of a step: `wall`, the median, `wall_min`, and `cpu` of all threads: the mean, and
-        the least, `cpu_min`. Short calls are timed in chunks.
+    The first use warms up: it finds out how many calls make a chunk.
     """
-    calls = _calls_of_a_chunk(call)
-    wall: list[float] = []
-    cpu: list[float] = []
-    end = time.perf_counter() + seconds
-    before = time.process_time()
-    while True:
-        start, start_cpu = time.perf_counter(), time.process_time()
-        for _ in range(calls):
-            call()
-        cpu.append(time.process_time() - start_cpu)
-        now = time.perf_counter()
-        wall.append(now - start)
-        if now >= end:
-            break
-    whole = calls * steps
-    return {
-        "wall": median(wall) / whole,
-        "wall_min": min(wall) / whole,
-        "cpu": (time.process_time() - before) / (len(wall) * whole),
-        "cpu_min": min(cpu) / whole,
-    }
 
+    def __init__(self, call: Callable[[], object], steps: int = 1) -> None:
+        self._call = call
+        self._steps = steps
+        self._calls = 1
+        while self._chunk()[0] < _CHUNK:
+            self._calls *= 2
 
-def _calls_of_a_chunk(call: Callable[[], object]) -> int:
-    calls = 1
-    while True:
-        start = time.perf_counter()
-        for _ in range(calls):
-            call()
-        taken = time.perf_counter() - start
-        if taken >= _CHUNK:
-            return calls
-        calls *= 2
+    def measure(self, seconds: float) -> dict[str, float]:
+        """Runs for `seconds`, or one chunk.
+
+        Returns:
+            Seconds of a step: `wall`, the median, `wall_min`, and `cpu` of all threads: the mean,
+            and the least, `cpu_min`.
+        """
+        start, before = time.perf_counter(), time.process_time()
+        chunks = [self._chunk()]
+        while time.perf_counter() - start < seconds:
+            chunks.append(self._chunk())
+        total = time.process_time() - before
+        whole = self._calls * self._steps
+        wall = [one[0] for one in chunks]
+        return {
+            "wall": median(wall) / whole,
+            "wall_min": min(wall) / whole,
+            "cpu": total / (len(chunks) * whole),
+            "cpu_min": min(one[1] for one in chunks) / whole,
+        }
+
+    def _chunk(self) -> tuple[float, float]:
+        """Wall and CPU time of a chunk."""
+        start, before = time.perf_counter(), time.process_time()
+        for _ in range(self._calls):
+            self._call()
+        return time.perf_counter() - start, time.process_time() - before
 
 
 class Clock:

@@ -26,6 +26,7 @@ class Workload:
         batch: Of training; 0 if the workload is not trained.
         steps: Of an epoch, about half a second or more.
         goals: "train", "b1", "b32" → wanted part of the fastest peer's time.
+        drops: Whether training drops activations at random.
         ways: Whether `predict` and `predict_on_batch` are rows of their own.
     """
 
@@ -38,6 +39,7 @@ class Workload:
     words: int = 0
     classes: int = 10
     goals: dict[str, float] = field(default_factory=dict)
+    drops: bool = False
     ways: bool = False
 
     @property
@@ -90,6 +92,7 @@ _ALL = (
         shape=(28, 28, 1),
         batch=128,
         steps=40,
+        drops=True,
         goals=_goals(0.5, 0.8, 0.95),
     ),
     Workload(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from timing import measure, peak_memory
+from timing import Timer, peak_memory
 from workloads import WORKLOADS
 
 
@@ -21,7 +21,7 @@ class Training:
 
     Args:
         folder: Where the workload's weights and exported models lie (`export.py`).
-        run: Whether to compile and run two epochs at once, as a measurement needs.
+        run: Whether to compile and run an epoch at once, as a measurement needs.
     """
 
     way = ""  # how, where a library has several ways
@@ -38,7 +38,10 @@ class Training:
         if run:
             self.compile()
             self.epoch()
-            self.epoch()
+
+    def settle(self) -> None:
+        """Called when no other process runs: chooses the quickest way, and warms up."""
+        self._timer = Timer(self.epoch, self.workload.steps)
 
     def prepare(self) -> None:
         """Sets up the library."""
@@ -58,7 +61,7 @@ class Training:
 
     def measure(self, seconds: float) -> dict[str, float]:
         """Times of a step."""
-        return measure(self.epoch, self.workload.steps, seconds)
+        return self._timer.measure(seconds)
 
     def the_way(self) -> str:
         return self.way
@@ -96,9 +99,10 @@ class Inference:
         self.workload = WORKLOADS[workload]
         self.inputs = {batch: self.workload.inputs(batch, seed=batch) for batch in batches}
         self._calls = self.calls()
-        for call in self._calls.values():
-            for _ in range(2):
-                call()
+
+    def settle(self) -> None:
+        """Called when no other process runs: warms up."""
+        self._timers = {row: Timer(call) for row, call in self._calls.items()}
 
     def calls(self) -> dict[str, Callable[[], Any]]:
         raise NotImplementedError
@@ -108,7 +112,7 @@ class Inference:
 
     def measure(self, row: str, seconds: float) -> dict[str, float]:
         """Times of a call."""
-        return measure(self._calls[row], 1, seconds)
+        return self._timers[row].measure(seconds)
 
     def save_output(self, row: str, path: str) -> None:
         np.save(path, np.asarray(self._calls[row]()))

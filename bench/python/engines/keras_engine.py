@@ -49,6 +49,10 @@ def compiled(keras: Any, workload: Workload, model: Any, **options: Any) -> Any:
     return model
 
 
+# Below this, in seconds, Keras's documentation recommends several steps an execution.
+_SMALL_STEP = 3e-3
+
+
 class Training(base.Training):
     """`fit`. For Keras the quickest of its documented ways: `fit` or `train_on_batch`, XLA or not
     (TensorFlow), and several steps an execution for small models."""
@@ -59,9 +63,12 @@ class Training(base.Training):
         self.keras = module_of(self.library, self.threads)
 
     def compile(self) -> None:
-        self.model = self._compiled()
+        self.model = self._compiled(**self._plain())
+
+    def settle(self) -> None:
         if self.library != "addax":
             self._choose()
+        super().settle()
 
     def epoch(self) -> None:
         self._train_on_batch() if self.way.startswith("train_on_batch") else self._fit()
@@ -78,25 +85,31 @@ class Training(base.Training):
         )
         return [float(loss) for loss in history.history["loss"]]
 
+    def _plain(self) -> dict[str, Any]:
+        """Options of `compile`. TensorFlow's own kernels beat XLA's on a CPU, but for small layers;
+        XLA takes minutes to compile a large network."""
+        return {"jit_compile": False} if self.library == "keras-tensorflow" else {}
+
     def _choose(self) -> None:
         """Tries the ways and keeps the quickest."""
-        plain: dict[str, Any] = {}
-        if self.library == "keras-tensorflow":
-            plain = {"jit_compile": False}
         tried: list[tuple[float, str, Any]] = []
 
         def attempt(way: str, run: Callable[[], None], **options: Any) -> float:
-            self.model = self._compiled(**options)
-            tried.append((_second_time(run), way, self.model))
+            if options:
+                self.model = self._compiled(**options)
+                run()  # compiles
+            start = time.perf_counter()
+            run()
+            tried.append((time.perf_counter() - start, way, self.model))
             return tried[-1][0] / self.workload.steps
 
-        step = attempt("fit", self._fit, **plain)
-        attempt("train_on_batch", self._train_on_batch, **plain)
-        # XLA compiles convolutions and recurrences for minutes and runs them slowly on a CPU.
-        if plain and len(self.workload.shape) == 1:
-            attempt("fit, jit_compile", self._fit, jit_compile=True)
-        if step < 3e-3:
+        step = attempt("fit", self._fit)
+        attempt("train_on_batch", self._train_on_batch)
+        if step < _SMALL_STEP:
+            plain = self._plain()
             attempt("fit, steps_per_execution=20", self._fit, steps_per_execution=20, **plain)
+            if plain:
+                attempt("fit, jit_compile", self._fit, jit_compile=True)
         _, self.way, self.model = min(tried, key=lambda one: one[0])
 
     def _compiled(self, **options: Any) -> Any:
@@ -129,10 +142,3 @@ class Inference(base.Inference):
 
 def _bound(function: Callable[..., Any], x: Any, **options: Any) -> Callable[[], Any]:
     return lambda: function(x, **options)
-
-
-def _second_time(run: Callable[[], None]) -> float:
-    run()
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start

@@ -50,8 +50,11 @@ class Network:
             self._values[name] = value
             last = name
         self._graph.output(self._values[last])
-        self._graph.eliminate_dead_code()
         self.module = fx.GraphModule(self._modules, self._graph)
+        # Paddings and embeddings that became part of what reads them.
+        self.module.graph.eliminate_dead_code()
+        self.module.delete_all_unused_submodules()
+        self.module.recompile()
         if next(self._weights, None) is not None:
             raise ValueError("The configuration has fewer weights than were given.")
 
