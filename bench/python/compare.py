@@ -3,9 +3,9 @@
     python bench/python/compare.py --libraries addax --only mnist_cnn
     python bench/python/compare.py --peer-python peers/bin/python --peer-python torch/bin/python \
         --threads 1,2 --json found.json
-    python bench/python/compare.py --render found.json
+    python bench/python/compare.py --render found.json --into docs/benchmarks.md
 
-The first command times Addax alone, the second all, the third prints the tables of an earlier run.
+The first command times Addax alone, the second all, the third writes the tables of an earlier run.
 With `--check` the second compares what the libraries compute instead.
 docs/benchmarks.md says what the peers' interpreters need. A ratio below 1 says that Addax takes
 less.
@@ -31,15 +31,18 @@ from report import machine
 from workloads import WORKLOADS
 
 _MODES = ("train", "infer")
+_MARKS = ("<!-- tables: compare.py --render -->", "<!-- end of the tables -->")
 _CLOCKS = ("wall", "wall_min", "cpu", "cpu_min")
 
 
 def main() -> None:
     options = _arguments()
     if options.render:
-        found = json.loads(Path(options.render).read_text())
-        _show_machine(found)
-        tables.show(found["results"], options.clock)
+        rendered = tables.render(json.loads(Path(options.render).read_text()), options.clock)
+        if options.into:
+            _replace(Path(options.into), rendered)
+        else:
+            print(rendered)
         return
     exports = Path(options.exports) if options.exports else None
     if exports is not None:
@@ -60,7 +63,7 @@ def _run(options: argparse.Namespace, exports: Path) -> None:
         "limits": {n: one and dataclasses.asdict(one) for n, one in limits.items()},
         "results": [],
     }
-    _show_machine(found)
+    print(tables.description(found), flush=True)
     if options.check:
         wrong = []
         for name in options.only:
@@ -77,17 +80,19 @@ def _run(options: argparse.Namespace, exports: Path) -> None:
                     continue
                 result = race.run(workload, mode, threads, settings, limits[threads])
                 found["results"].append(result)
-                tables.show([result], options.clock)
+                print("\n\n".join(["", *tables.tables([result], options.clock)]), flush=True)
+                for reason in result["empty"].values():
+                    print(f"- {reason}", flush=True)
                 if options.json:  # after each: a run that is broken off keeps what it has
                     found["seconds"] = time.monotonic() - start
                     Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
 
 
-def _show_machine(found: dict[str, Any]) -> None:
-    for name, value in found["machine"].items():
-        print(f"{name}: {value}")
-    for versions in found["versions"].values():
-        print("packages:", ", ".join(f"{name} {version}" for name, version in versions.items()))
+def _replace(page: Path, rendered: str) -> None:
+    """Puts the tables between the two marks of a page."""
+    before, rest = page.read_text().split(_MARKS[0])
+    _, after = rest.split(_MARKS[1])
+    page.write_text(f"{before}{_MARKS[0]}\n\n{rendered}\n{_MARKS[1]}{after}")
 
 
 def _names(known: Any) -> Any:
@@ -122,6 +127,7 @@ def _arguments() -> argparse.Namespace:
     add("--check", action="store_true", help="compare outputs and losses instead of times")
     add("--json", help="file for all that was measured")
     add("--render", metavar="JSON", help="print the tables of an earlier run")
+    add("--into", metavar="PAGE", help="with --render: put them into a page, between its marks")
     return parser.parse_args()
 
 

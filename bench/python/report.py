@@ -10,16 +10,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def print_table(title: str, head: list[str], rows: Iterable[list[str]]) -> None:
-    """Prints a Markdown table, columns aligned."""
+def table(title: str, head: list[str], rows: Iterable[list[str]]) -> str:
+    """A heading and a Markdown table, columns aligned."""
     rows = [head, *rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    print(f"\n{title}\n")
-    for number, row in enumerate(rows):
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
-        if number == 0:
-            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    print(flush=True)
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
+        for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join([f"### {title}", "", *lines])
+
+
+def print_table(title: str, head: list[str], rows: Iterable[list[str]]) -> None:
+    print(f"\n{table(title, head, rows)}\n", flush=True)
 
 
 def ratio(ours: float, theirs: float) -> str:

@@ -6,28 +6,60 @@ from collections.abc import Iterator
 from typing import Any
 
 from libraries import LIBRARIES
-from report import print_table, ratio, seconds
+from report import ratio, seconds, table
 from workloads import WORKLOADS
 
 _MODES = {"train": "Training: time of a step", "infer": "Inference: time of a call"}
 
 
-def show(results: list[dict[str, Any]], clock: str) -> None:
-    """Prints a table for each number of threads and mode, then memory, then empty cells.
+def render(found: dict[str, Any], clock: str) -> str:
+    """All of a run in Markdown: machine and versions, the tables, the reasons of empty cells.
 
     Args:
         clock: "wall" or "cpu" (medians), "wall_min" or "cpu_min".
     """
-    for threads in sorted({result["threads"] for result in results}):
+    parts = [description(found), *tables(found["results"], clock)]
+    empty = {
+        (result["workload"], result["mode"], library): reason
+        for result in found["results"]
+        for library, reason in result["empty"].items()
+    }
+    if empty:
+        lines = [f"- {name}, {mode}, {reason}" for (name, mode, _), reason in empty.items()]
+        parts.append("\n".join(["Empty cells:", "", *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def description(found: dict[str, Any]) -> str:
+    lines = [f"- {name}: {value}" for name, value in found["machine"].items()]
+    for threads, limits in found["limits"].items():
+        if limits:
+            (_, l2), (_, l3), (_, memory) = limits["levels"]
+            lines.append(
+                f"- {threads} of its threads: {limits['flops'] / 1e9:.0f} GFLOP/s; reading "
+                f"{l2 / 1e9:.0f}, {l3 / 1e9:.0f} and {memory / 1e9:.0f} GB/s (L2, L3, memory)"
+            )
+    versions: dict[str, str] = {}
+    for of_one in found["versions"].values():
+        versions |= of_one
+    if versions:
+        lines.append("- versions: " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))
+    if "seconds" in found:
+        lines.append(f"- the whole run: {found['seconds'] / 60:.0f} minutes")
+    return "\n".join(lines)
+
+
+def tables(results: list[dict[str, Any]], clock: str) -> list[str]:
+    """A table for each number of threads and mode, and one of memory."""
+    found = []
+    for threads in sorted({result["threads"] for result in results}, reverse=True):
         for mode, title in _MODES.items():
             chosen = [r for r in results if r["threads"] == threads and r["mode"] == mode]
             if chosen:
                 count = "one thread" if threads == 1 else f"{threads} threads"
-                _show_times(f"{title}, {count} ({_CLOCKS[clock]})", chosen, clock)
-    _show_memory([result for result in results if result["memory"]])
-    for result in results:
-        for library, reason in result["empty"].items():
-            print(f"- {result['workload']}, {result['mode']}, {library}: {reason}")
+                found.append(_times(f"{title}, {count} ({_CLOCKS[clock]})", chosen, clock))
+    remembered = [result for result in results if result["memory"]]
+    return [*found, _memory(remembered)] if remembered else found
 
 
 _CLOCKS = {
@@ -38,7 +70,7 @@ _CLOCKS = {
 }
 
 
-def _show_times(title: str, results: list[dict[str, Any]], clock: str) -> None:
+def _times(title: str, results: list[dict[str, Any]], clock: str) -> str:
     peers = [
         name
         for name in LIBRARIES
@@ -50,7 +82,7 @@ def _show_times(title: str, results: list[dict[str, Any]], clock: str) -> None:
         for result in results
         for row, by in result["rows"].items()
     ]
-    print_table(title, head, rows)
+    return table(title, head, rows)
 
 
 def _row(
@@ -72,11 +104,9 @@ def _row(
     ]
 
 
-def _show_memory(results: list[dict[str, Any]]) -> None:
+def _memory(results: list[dict[str, Any]]) -> str:
     names = [name for name in LIBRARIES if any(name in r["memory"] for r in results)]
-    if not names:
-        return
-    print_table(
+    return table(
         "Training: peak resident memory of the process",
         ["workload", "threads", *names, "addax / leanest"],
         (
