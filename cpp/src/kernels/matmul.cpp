@@ -39,6 +39,9 @@ constexpr std::int64_t kOwnRows = 512;
 constexpr std::int64_t kOwnBytes = std::int64_t{2} << 20;
 // Rows from which a packed B pays for its copy.
 constexpr std::int64_t kPackRows = 28;
+// Operands beyond this size lie behind L2. Their lines are asked for a block ahead: too few of them follow one another
+// for the machine to see them coming.
+constexpr std::int64_t kFarBytes = 512 << 10;
 // A B of this size is read from L1, wherever its rows lie.
 constexpr std::int64_t kSmallBytes = 16 << 10;
 // A row of A this far from the next, and all rows of a block share one set of L1: no more of them than its ways.
@@ -106,6 +109,7 @@ struct Plan {
   std::int64_t column_tasks;
   Source source;
   bool pack_a;
+  bool far_a, far_c;            // A, C are too large to be in L2
   std::int64_t packed_b_bytes;  // of the shared copy
 };
 
@@ -177,6 +181,9 @@ Plan plan_for(const Matmul<T>& job) {
   p.source = source_for(job, p, batch);
   cut_into_tasks(job, batch, p);
   p.pack_a = job.transpose_a && p.task_panels >= 4 && job.m > kPackRows && job.k >= 32;
+  const std::int64_t items = batch * static_cast<std::int64_t>(sizeof(T));
+  p.far_a = items * job.m * job.k > kFarBytes;
+  p.far_c = items * job.m * job.n > kFarBytes;
   return p;
 }
 
@@ -192,6 +199,15 @@ void pack_panels(const T* b, std::int64_t ldb, bool transposed, std::int64_t k, 
                  std::min(width, n - column));
     }
   });
+}
+
+// Asks for the lines of a block that will be read (kWrite 0) or written (1).
+template <int kWrite, class T>
+void fetch(const T* block, std::int64_t stride, std::int64_t rows, std::int64_t columns) {
+  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; j += kLine) __builtin_prefetch(block + i * stride + j, kWrite);
+  }
 }
 
 // A part of C: blocks of rows and panels of columns of one batch item.
@@ -279,9 +295,12 @@ class Task {
     const std::int64_t first_row = row_of(first_block_);
     tile.row_stride = lda_;
     tile.step = lda_;
+    const bool fetch_a = plan_.far_a && q == first_panel_ && packed_a_ == nullptr && !job_.transpose_a;
     for (std::int64_t i = first_block_; i < last_block_; ++i) {
       const std::int64_t row = row_of(i), rows = row_of(i + 1) - row;
       tile.c = item_.c + row * ldc + column;
+      if (plan_.far_c) fetch<1>(tile.c, ldc, rows, tile.columns);
+      if (fetch_a && i + 1 < last_block_) fetch<0>(a_at(row + rows), lda_, row_of(i + 2) - row - rows, depth_);
       tile.a = a_at(row);
       if (packed_a_ != nullptr) {
         tile.a = packed_a_ + (row - first_row) * depth_;

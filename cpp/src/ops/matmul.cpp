@@ -1,6 +1,8 @@
 // Matrix products over the last two axes; leading axes are batches and broadcast as in NumPy.
 #include "kernels/matmul.h"
 
+#include <algorithm>
+
 #include "addax/ops.h"
 #include "kernels/kernels.h"
 #include "ops/activations.h"
@@ -12,6 +14,16 @@ namespace {
 using kernels::Matmul;
 
 Dims batch_of(const Dims& dims) { return Dims(dims.begin(), dims.end() - 2); }
+
+// The columns of a second operand that `matmul_pack` made; 0 if it is a matrix.
+std::int64_t packed_columns(const Attributes& attributes) {
+  return attributes.has("packed_columns") ? attributes.integer("packed_columns") : 0;
+}
+
+std::int64_t packed_size(DType dtype, std::int64_t k, std::int64_t n) {
+  const kernels::MatmulKernels& matmul = kernels::kernels().matmul;
+  return dtype == DType::float64 ? matmul.f64.packed_size(k, n) : matmul.f32.packed_size(k, n);
+}
 
 Specs infer_product(const Infer& in) {
   in.require_floating(0);
@@ -29,8 +41,33 @@ Specs infer_product(const Infer& in) {
   return {{in.dtype(0), out}};
 }
 
+// A times weights in the kernel's panels: the layout follows from the sizes, so those must be known.
+Specs infer_packed(const Infer& in, std::int64_t columns) {
+  in.require_floating(0);
+  in.require_rank_at_least(0, 2);
+  in.require_rank(1, 1);
+  in.require_dtype(1, in.dtype(0));
+  const Dim& k = in.dims(0).back();
+  if (in.attributes().flag("transpose_a") || in.attributes().flag("transpose_b"))
+    in.error("packed operands are not transposed");
+  if (columns < 0 || !k.known() || !(in.dims(1)[0] == packed_size(in.dtype(0), k.value(), columns)))
+    in.error("the second operand is not packed for ", columns, " columns");
+  Dims out = in.dims(0);
+  out.back() = Dim(columns);
+  return {{in.dtype(0), out}};
+}
+
+Specs infer_pack(const Infer& in) {
+  in.require_floating(0);
+  in.require_rank(0, 2);
+  const Shape b = to_shape(in.dims(0));
+  const bool transposed = in.attributes().flag("transpose_b");
+  return {{in.dtype(0), {Dim(packed_size(in.dtype(0), b[transposed ? 1 : 0], b[transposed ? 0 : 1]))}}};
+}
+
 Specs infer_epilogue(const Infer& in) {
-  Specs out = infer_product(in);
+  const std::int64_t columns = packed_columns(in.attributes());
+  Specs out = columns != 0 ? infer_packed(in, columns) : infer_product(in);
   activation_of(in);
   if (in.count() == 3) {
     in.require_rank(2, 1);
@@ -67,6 +104,11 @@ Matmul<T> job_of(const Run& r) {
       b_items *= b[in_b];
     }
   }
+  if (packed_columns(r.attributes()) != 0) {
+    job.packed_b = true;
+    b_items = 1;
+    std::fill_n(job.b_strides, job.batch_rank, 0);
+  }
   // One matrix B for all of A's batch: the rows of all items are the rows of one product.
   if (b_items == 1 && !job.transpose_a && a.elements() == c.elements() / std::max<std::int64_t>(job.n, 1) * job.k) {
     for (int d = 0; d < job.batch_rank; ++d) job.m *= job.batch[d];
@@ -89,6 +131,16 @@ void run_epilogue(const Run& r) {
     if (r.input_count() == 3) job.bias = r.in<T>(2);
     job.activation = activation_of(r);
     kernels::kernels().matmul.of<T>().run(job);
+  });
+}
+
+void run_pack(const Run& r) {
+  visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Shape& b = r.input(0).shape;
+    const bool transposed = r.attributes().flag("transpose_b");
+    kernels::kernels().matmul.of<T>().pack(r.in<T>(0), b[1], transposed, b[transposed ? 1 : 0], b[transposed ? 0 : 1],
+                                           r.out<T>(0));
   });
 }
 
@@ -141,10 +193,21 @@ std::span<const Operation> matmul_family() {
       {.name = "matmul_epilogue",
        .min_inputs = 2,
        .max_inputs = 3,
-       .attributes = {transpose_a, transpose_b, {"activation", AttributeKind::text, Attribute(std::string("none"))}},
+       .attributes = {transpose_a,
+                      transpose_b,
+                      {"activation", AttributeKind::text, Attribute(std::string("none"))},
+                      {"packed_columns", AttributeKind::integer, Attribute(std::int64_t{0})}},
        .infer = infer_epilogue,
        .run = run_epilogue,
        .workspace = product_workspace,
+       .no_gradient = "made by a pass that runs after differentiation",
+       .traits = {.internal = true}},
+      {.name = "matmul_pack",
+       .min_inputs = 1,
+       .max_inputs = 1,
+       .attributes = {transpose_b},
+       .infer = infer_pack,
+       .run = run_pack,
        .no_gradient = "made by a pass that runs after differentiation",
        .traits = {.internal = true}},
   };

@@ -23,6 +23,8 @@ Program affine_folding(Program program);
 Program pooled_gradients(Program program);
 // A bias and an activation after a product or a convolution become its epilogue.
 Program epilogue_fusion(Program program);
+// Products with weights that the program does not assign read them packed.
+Program prepacking(Program program);
 // Elementwise steps over one shape become one step that runs tile by tile.
 Program elementwise_fusion(Program program);
 // Steps that depend on state alone become the program's prologue.
