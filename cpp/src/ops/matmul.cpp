@@ -7,6 +7,7 @@
 #include "kernels/kernels.h"
 #include "ops/activations.h"
 #include "ops/axes.h"
+#include "ops/tail.h"
 
 namespace addax::ops {
 namespace {
@@ -25,9 +26,11 @@ std::int64_t packed_size(DType dtype, std::int64_t k, std::int64_t n) {
   return dtype == DType::float64 ? matmul.f64.packed_size(k, n) : matmul.f32.packed_size(k, n);
 }
 
+// Of the first two inputs; an epilogue has more.
 Specs infer_product(const Infer& in) {
   in.require_floating(0);
-  in.require_same_dtypes();
+  if (in.count() == 2) in.require_same_dtypes();
+  in.require_dtype(1, in.dtype(0));
   in.require_rank_at_least(0, 2);
   in.require_rank_at_least(1, 2);
   const Dims &a = in.dims(0), &b = in.dims(1);
@@ -65,15 +68,21 @@ Specs infer_pack(const Infer& in) {
   return {{in.dtype(0), {Dim(packed_size(in.dtype(0), b[transposed ? 1 : 0], b[transposed ? 0 : 1]))}}};
 }
 
+// Inputs before those of the tail.
+int own_inputs(const Attributes& attributes) { return attributes.flag("bias") ? 3 : 2; }
+
 Specs infer_epilogue(const Infer& in) {
   const std::int64_t columns = packed_columns(in.attributes());
-  Specs out = columns != 0 ? infer_packed(in, columns) : infer_product(in);
+  const Specs out = columns != 0 ? infer_packed(in, columns) : infer_product(in);
   activation_of(in);
-  if (in.count() == 3) {
+  const int own = own_inputs(in.attributes());
+  if (own == 3) {
+    if (in.count() < 3) in.error("the bias is missing");
     in.require_rank(2, 1);
+    in.require_dtype(2, in.dtype(0));
     in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result");
   }
-  return out;
+  return infer_tail(in, own, out[0]);
 }
 
 template <class T>
@@ -124,14 +133,32 @@ void run_product(const Run& r) {
   });
 }
 
+std::shared_ptr<void> prepare_epilogue(const Run& r) {
+  return std::make_shared<PreparedTail>(prepare_tail(r, own_inputs(r.attributes())));
+}
+
 void run_epilogue(const Run& r) {
+  const int own = own_inputs(r.attributes());
   visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
     using T = typename decltype(tag)::type;
     Matmul<T> job = job_of<T>(r);
-    if (r.input_count() == 3) job.bias = r.in<T>(2);
+    if (own == 3) job.bias = r.in<T>(2);
     job.activation = activation_of(r);
-    kernels::kernels().matmul.of<T>().run(job);
+    if constexpr (std::is_same_v<T, float>) {
+      const TailCall call(r, r.prepared<PreparedTail>(), own);
+      job.c = call.result();
+      job.tail = call.tail();
+      kernels::kernels().matmul.f32.run(job);
+    } else {
+      kernels::kernels().matmul.of<T>().run(job);
+    }
   });
+}
+
+// 2 · m · n · k for every item of the batch.
+std::int64_t product_flops(const Run& r) {
+  const Shape& a = r.input(0).shape;
+  return 2 * r.output(0).elements() * (r.attributes().flag("transpose_a") ? a[a.rank() - 2] : a[a.rank() - 1]);
 }
 
 void run_pack(const Run& r) {
@@ -189,17 +216,21 @@ std::span<const Operation> matmul_family() {
        .infer = infer_product,
        .run = run_product,
        .workspace = product_workspace,
+       .flops = product_flops,
        .gradient = product_gradient},
       {.name = "matmul_epilogue",
        .min_inputs = 2,
-       .max_inputs = 3,
-       .attributes = {transpose_a,
-                      transpose_b,
-                      {"activation", AttributeKind::text, Attribute(std::string("none"))},
-                      {"packed_columns", AttributeKind::integer, Attribute(std::int64_t{0})}},
+       .max_inputs = 2 + kernels::kMaxOperands,
+       .attributes = with_tail({transpose_a,
+                                transpose_b,
+                                {"bias", AttributeKind::flag, Attribute(false)},
+                                {"activation", AttributeKind::text, Attribute(std::string("none"))},
+                                {"packed_columns", AttributeKind::integer, Attribute(std::int64_t{0})}}),
        .infer = infer_epilogue,
        .run = run_epilogue,
        .workspace = product_workspace,
+       .flops = product_flops,
+       .prepare = prepare_epilogue,
        .no_gradient = "made by a pass that runs after differentiation",
        .traits = {.internal = true}},
       {.name = "matmul_pack",

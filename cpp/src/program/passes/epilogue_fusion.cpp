@@ -72,7 +72,9 @@ class EpilogueFusion {
     if (relu) last = next;
     step.operation = &fused;
     step.inputs.push_back(*bias);
+    if (std::string_view(fused.name) == "matmul_epilogue") step.attributes.set("bias", true);
     step.attributes.set("activation", std::string(relu ? "relu" : "none"));
+    step.attributes = normalize(fused, std::move(step.attributes));
     step.outputs[0] = program_.steps[at(last)].outputs[0];
     gone_[at(add)] = gone_[at(last)] = true;
   }

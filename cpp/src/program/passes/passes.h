@@ -27,6 +27,8 @@ Program epilogue_fusion(Program program);
 Program prepacking(Program program);
 // Elementwise steps over one shape become one step that runs tile by tile.
 Program elementwise_fusion(Program program);
+// Elementwise steps on the result of a product become the product's tail.
+Program tail_fusion(Program program);
 // Steps that depend on state alone become the program's prologue.
 Program hoisting(Program program);
 

@@ -66,7 +66,7 @@ class Prepacking {
     const int b = step.inputs[1];
     if (step.operation != product) {
       step.operation = product;
-      step.attributes.set("activation", std::string("none"));
+      step.attributes = normalize(*product, std::move(step.attributes));
     }
     step.attributes.set("packed_columns", sizes(step, b).second);
     step.inputs[1] = packed(b, step.attributes.flag("transpose_b"));
