@@ -65,7 +65,11 @@ void run(benchmark::State& state) {
 
 void layers(benchmark::internal::Benchmark* b) {
   b->ArgNames({"size", "in", "out", "batch"})->UseRealTime();
-  b->Args({32, 16, 16, 128})->Args({16, 32, 32, 128})->Args({8, 64, 64, 128});
+  b->Args({32, 16, 16, 1})
+      ->Args({16, 32, 32, 2})
+      ->Args({32, 16, 16, 128})
+      ->Args({16, 32, 32, 128})
+      ->Args({8, 64, 64, 128});
   b->Args({123, 32, 32, 8})->Args({13, 32, 64, 128});
   for (const std::int64_t batch : {1, 8}) {
     b->Args({56, 64, 64, batch})->Args({28, 128, 128, batch});

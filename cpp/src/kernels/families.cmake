@@ -10,6 +10,8 @@ set(ADDAX_KERNEL_FAMILIES
   conv_weights
   conv_kernel_gradient
   depthwise
+  depthwise_kernel_gradient
+  depthwise_row
   winograd
   winograd_kernel_gradient
   elementwise

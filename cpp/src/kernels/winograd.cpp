@@ -67,11 +67,14 @@ Walk data_walk(const ConvShape& s) {
 
 struct WinogradPlan {
   TileGrid grid;
-  std::int64_t tiles;       // in all
-  std::int64_t task_tiles;  // of a task
-  std::int64_t some_tiles;  // whose products are kept at once
-  int vectors;              // of a panel of out channels
-  std::int64_t width, panels, task_panels;
+  std::int64_t tiles;        // in all
+  std::int64_t chunk_tiles;  // transformed at once
+  std::int64_t some_tiles;   // whose products are kept at once
+  int vectors;               // of a panel of out channels
+  std::int64_t width, panels;
+  std::int64_t chunks;
+  std::int64_t panel_groups;   // each chunk is a task for each of them…
+  std::int64_t task_chunks;    // …or several chunks are one
   std::int64_t pitch;          // between tiles of the transformed input
   std::int64_t input_plane;    // between its planes
   std::int64_t product_plane;  // between planes of products
@@ -82,25 +85,31 @@ WinogradPlan plan_of(const Walk& w) {
   p.grid = {ceil_div(w.out_rows, 2), ceil_div(w.out_columns, 2)};
   p.tiles = w.images * p.grid.rows * p.grid.columns;
   p.pitch = spread(ceil_div(w.in_channels, W) * W);
-  p.task_tiles = std::clamp(kInputBytes / (kPlanes * 4 * p.pitch), kLeastTiles, kMostTiles);
-  p.vectors = choose_blocking(p.task_tiles, w.out_channels, float{}).vectors;
+  p.chunk_tiles = std::clamp(kInputBytes / (kPlanes * 4 * p.pitch), kLeastTiles, kMostTiles);
+  p.vectors = choose_blocking(p.chunk_tiles, w.out_channels, float{}).vectors;
   p.width = p.vectors * W;
   p.panels = ceil_div(w.out_channels, p.width);
   const std::int64_t block = max_rows<float>(p.vectors);
-  p.task_tiles = p.task_tiles / block * block;
+  p.chunk_tiles = p.chunk_tiles / block * block;
   const std::int64_t panel_bytes = kPlanes * 4 * w.in_channels * p.width;
-  p.some_tiles = panel_bytes <= kPanelBytes ? block : p.task_tiles;
-  p.input_plane = spread(p.task_tiles * p.pitch);
-  p.product_plane = spread(p.some_tiles * p.width);
+  p.some_tiles = panel_bytes <= kPanelBytes ? block : p.chunk_tiles;
   // Many weights and few tiles: the panels are shared out rather than the tiles. Each task transforms its input again,
   // which a few panels make up for.
-  p.task_panels = p.panels;
   const std::int64_t flops = 2 * kPlanes * p.tiles * w.in_channels * w.out_channels;
   const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, kWantedTasks);
-  const auto tasks = [&] { return ceil_div(p.tiles, p.task_tiles) * ceil_div(p.panels, p.task_panels); };
-  while (tasks() < wanted && p.task_panels * p.width > 64) p.task_panels = ceil_div(p.task_panels, 2);
-  while (tasks() < wanted && p.task_tiles > 2 * block) p.task_tiles = ceil_div(p.task_tiles / block, 2) * block;
-  p.some_tiles = std::min(p.some_tiles, p.task_tiles);
+  p.panel_groups = 1;
+  p.chunks = ceil_div(p.tiles, p.chunk_tiles);
+  const auto panels_of_group = [&] { return ceil_div(p.panels, p.panel_groups); };
+  while (p.chunks * p.panel_groups < wanted && panels_of_group() * p.width > 64) p.panel_groups *= 2;
+  while (p.chunks * p.panel_groups < wanted && p.chunk_tiles > 2 * block) {
+    p.chunk_tiles = ceil_div(p.chunk_tiles / block, 2) * block;
+    p.chunks = ceil_div(p.tiles, p.chunk_tiles);
+  }
+  p.panel_groups = ceil_div(p.panels, panels_of_group());
+  p.task_chunks = p.panel_groups > 1 ? 1 : std::max<std::int64_t>(1, p.chunks / kWantedTasks);
+  p.some_tiles = std::min(p.some_tiles, p.chunk_tiles);
+  p.input_plane = spread(p.chunk_tiles * p.pitch);
+  p.product_plane = spread(p.some_tiles * p.width);
   return p;
 }
 
@@ -159,6 +168,16 @@ void pack(const float* w, std::int64_t in, std::int64_t out, bool transposed, co
 
 // ---- A task: some tiles, some panels.
 
+// Tiles whose pixels are asked for while others are multiplied: the transform would wait for them.
+struct Ahead {
+  std::int64_t left;
+  TileGrid::At at;
+
+  ADDAX_INLINE void next(std::int64_t count, const TileGrid& grid, const TiledImages& images) {
+    for (; count > 0 && left > 0; --count, --left, grid.advance(at)) images.prefetch(at);
+  }
+};
+
 struct Task {
   const Walk& w;
   const WinogradPlan& p;
@@ -167,20 +186,23 @@ struct Task {
   float* products;
   const float* zeros;
 
-  void run(std::int64_t first, std::int64_t last, std::int64_t first_panel, std::int64_t last_panel) const {
+  // `more`: the next chunk is this thread's, too.
+  void run(std::int64_t chunk, std::int64_t first_panel, std::int64_t last_panel, bool more) const {
     const TiledImages images{w.image, w.in_rows, w.in_columns, w.in_channels, w.pad_row, w.pad_column, zeros};
+    const std::int64_t first = chunk * p.chunk_tiles, last = std::min(p.tiles, first + p.chunk_tiles);
     transform_input_tiles(images, p.grid, first, last, input, p.input_plane, p.pitch);
     for (std::int64_t q = first_panel; q < last_panel; ++q) {
       for (std::int64_t t = first; t < last; t += p.some_tiles) {
-        const std::int64_t count = std::min(p.some_tiles, last - t);
-        multiply(t - first, count, q);
+        const std::int64_t count = std::min(p.some_tiles, last - t), next = t + p.chunk_tiles;
+        const std::int64_t asked = more && q == first_panel ? std::clamp<std::int64_t>(p.tiles - next, 0, count) : 0;
+        multiply(t - first, count, q, images, {asked, p.grid.at(next)});
         write(t, count, q);
       }
     }
   }
 
   // The 16 products of `count` tiles, the first being `tile` of the task, with panel q.
-  void multiply(std::int64_t tile, std::int64_t count, std::int64_t q) const {
+  void multiply(std::int64_t tile, std::int64_t count, std::int64_t q, const TiledImages& images, Ahead ahead) const {
     const RunOf run{0, 0, w.in_channels};
     Tile<float> job{};
     job.row_stride = p.pitch;
@@ -192,7 +214,9 @@ struct Task {
     job.columns = std::min(p.width, w.out_channels - q * p.width);
     const int vectors = static_cast<int>(vectors_for<float>(job.columns));
     const std::int64_t blocks = ceil_div(count, max_rows<float>(p.vectors));
+    const std::int64_t share = ceil_div(count, kPlanes);
     for (int plane = 0; plane < kPlanes; ++plane) {
+      ahead.next(share, p.grid, images);
       job.b = packed + (q * kPlanes + plane) * w.in_channels * p.width;
       for (std::int64_t b = 0; b < blocks; ++b) {
         const std::int64_t row = cut(count, blocks, b), rows = cut(count, blocks, b + 1) - row;
@@ -215,7 +239,7 @@ struct Task {
       for (std::int64_t c = 0; c < columns; c += W) {
         const std::int64_t lanes = std::min<std::int64_t>(W, columns - c);
         VecF y[4];
-        transform_output([&](int i) { return load(from + i * p.product_plane + c); }, y);
+        transform_output(from + c, p.product_plane, y);
         const VecF bias = w.bias == nullptr ? VecF{} : load_partial(w.bias + column + c, lanes);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
@@ -236,15 +260,15 @@ struct Task {
 void run_walk(const Walk& w, const WinogradPlan& p, const float* packed) {
   if (p.tiles == 0 || w.out_channels == 0) return;
   const std::int64_t input_size = kPlanes * p.input_plane, product_size = kPlanes * p.product_plane;
-  const std::int64_t groups = ceil_div(p.panels, p.task_panels);
-  parallel_for(ceil_div(p.tiles, p.task_tiles) * groups, 1, [&](std::int64_t first, std::int64_t last) {
+  const std::int64_t group = ceil_div(p.panels, p.panel_groups);
+  parallel_for(p.chunks * p.panel_groups, p.task_chunks, [&](std::int64_t first, std::int64_t last) {
     float* const input = thread_scratch_of<float>(kScratch, input_size + product_size + w.in_channels + W);
     float* const zeros = input + input_size + product_size;
     std::fill_n(zeros, w.in_channels, 0.0f);
     const Task work{w, p, packed, input, input + input_size, zeros};
     for (std::int64_t task = first; task < last; ++task) {
-      const std::int64_t tile = task / groups * p.task_tiles, panel = task % groups * p.task_panels;
-      work.run(tile, std::min(p.tiles, tile + p.task_tiles), panel, std::min(p.panels, panel + p.task_panels));
+      const std::int64_t chunk = task / p.panel_groups, panel = task % p.panel_groups * group;
+      work.run(chunk, panel, std::min(p.panels, panel + group), task + 1 < last);
     }
   });
 }

@@ -41,7 +41,7 @@ bool winograd_fits(const ConvShape& s) {
 // Few channels leave the transforms, few tiles the weights too little to be shared by; images whose last tiles hang
 // over waste what is saved.
 bool winograd_wins(const ConvShape& s, ConvPass pass) {
-  constexpr std::int64_t kLeastChannels = 32;
+  constexpr std::int64_t kLeastChannels = 16;
   if (!winograd_fits(s) || std::min(s.in_channels, s.out_channels) < kLeastChannels) return false;
   const std::int64_t tiles = s.in[0] * ((s.out[1] + 1) / 2) * ((s.out[2] + 1) / 2);
   const bool mostly_inside = 10 * s.in[0] * s.out[1] * s.out[2] >= 7 * 4 * tiles;

@@ -6,6 +6,7 @@
 // are called planes, numbered row by row.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/conv.h"
@@ -23,35 +24,56 @@ ADDAX_INLINE void input_line(VecF d0, VecF d1, VecF d2, VecF d3, VecF& t0, VecF&
   t3 = d1 - d3;
 }
 
-// Bᵀ d B of the 4×4 pixels at the given addresses.
-template <class Read>
-ADDAX_INLINE void transform_input(const Read& read, VecF (&v)[kPlanes]) {
-  VecF rows[kPlanes];
+// Stops the compiler from keeping an address per plane or row, which would spill.
+template <class P>
+ADDAX_INLINE void keep_bumping(P*& p) {
+  asm("" : "+r"(p));
+}
+
+// Bᵀ d B of 4×4 pixels, `row(i, d)` giving the four of row i in turn; stored `plane` apart.
+template <class Row>
+ADDAX_INLINE void transform_input(const Row& row, float* out, std::int64_t plane) {
+  VecF t[4][4];
 #pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    input_line(read(j), read(4 + j), read(8 + j), read(12 + j), rows[j], rows[4 + j], rows[8 + j], rows[12 + j]);
+  for (int i = 0; i < 4; ++i) {
+    VecF d[4];
+    row(i, d);
+    input_line(d[0], d[1], d[2], d[3], t[i][0], t[i][1], t[i][2], t[i][3]);
   }
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    const int r = 4 * i;
-    input_line(rows[r], rows[r + 1], rows[r + 2], rows[r + 3], v[r], v[r + 1], v[r + 2], v[r + 3]);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const VecF v = i == 0   ? t[0][j] - t[2][j]
+                     : i == 1 ? t[1][j] + t[2][j]
+                     : i == 2 ? t[2][j] - t[1][j]
+                              : t[1][j] - t[3][j];
+      store(out, v);
+      out += plane;
+      keep_bumping(out);
+    }
   }
 }
 
-// Aᵀ m A: the 2×2 outputs, row by row.
-template <class Read>
-ADDAX_INLINE void transform_output(const Read& read, VecF (&y)[4]) {
-  VecF top[4], bottom[4];
+// Aᵀ m A: the 2×2 outputs, row by row, of 16 products `plane` apart.
+ADDAX_INLINE void transform_output(const float* m, std::int64_t plane, VecF (&y)[4]) {
+  VecF left[4], right[4];
 #pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    const VecF m1 = read(4 + j), m2 = read(8 + j);
-    top[j] = read(j) + (m1 + m2);
-    bottom[j] = (m1 - m2) - read(12 + j);
+  for (int i = 0; i < 4; ++i) {
+    VecF v[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      v[j] = load(m);
+      m += plane;
+      keep_bumping(m);
+    }
+    left[i] = v[0] + (v[1] + v[2]);
+    right[i] = (v[1] - v[2]) - v[3];
   }
-  y[0] = top[0] + (top[1] + top[2]);
-  y[1] = (top[1] - top[2]) - top[3];
-  y[2] = bottom[0] + (bottom[1] + bottom[2]);
-  y[3] = (bottom[1] - bottom[2]) - bottom[3];
+  y[0] = left[0] + (left[1] + left[2]);
+  y[1] = right[0] + (right[1] + right[2]);
+  y[2] = (left[1] - left[2]) - left[3];
+  y[3] = (right[1] - right[2]) - right[3];
 }
 
 // G on three values.
@@ -146,17 +168,42 @@ struct TiledImages {
   std::int64_t pad_row, pad_column;
   const float* zeros;  // `channels` of them: a pixel outside the image
 
-  // The addresses of a tile's pixels, row by row.
+  std::int64_t first_row(const TileGrid::At& at) const { return 2 * at.row - pad_row; }
+  std::int64_t first_column(const TileGrid::At& at) const { return 2 * at.column - pad_column; }
+
+  // How many 4×4 tiles lie wholly inside the image, from `at` to the right.
+  std::int64_t inner_tiles(const TileGrid::At& at) const {
+    const std::int64_t row = first_row(at), column = first_column(at);
+    if (row < 0 || row + 4 > rows || column < 0) return 0;
+    return (columns - column - 2) / 2;
+  }
+
+  // The tile's first pixel, within the image or not.
+  ADDAX_INLINE const float* corner(const TileGrid::At& at) const {
+    return data + ((at.image * rows + first_row(at)) * columns + first_column(at)) * channels;
+  }
+
+  // The addresses of the pixels of a tile that is not inside, row by row.
   template <int size>
-  ADDAX_INLINE void list_pixels(const TileGrid::At& at, const float* (&pixels)[size * size]) const {
-    const std::int64_t row = 2 * at.row - pad_row, column = 2 * at.column - pad_column;
-    for (int i = 0; i < size; ++i) {
-      const bool inside = row + i >= 0 && row + i < rows;
-      const std::int64_t line = ((at.image * rows + row + i) * columns + column) * channels;
+  void list_pixels(const TileGrid::At& at, const float* (&pixels)[size * size]) const {
+    const std::int64_t row = first_row(at), column = first_column(at);
+    const float* line = corner(at);
+    for (int i = 0; i < size; ++i, line += columns * channels) {
+      const bool row_exists = row + i >= 0 && row + i < rows;
       for (int j = 0; j < size; ++j) {
-        const bool exists = inside && column + j >= 0 && column + j < columns;
-        pixels[size * i + j] = exists ? data + line + j * channels : zeros;
+        const bool exists = row_exists & (column + j >= 0) & (column + j < columns);
+        pixels[size * i + j] = exists ? line + j * channels : zeros;
       }
+    }
+  }
+
+  // Asks for the pixels that the tile reads and the ones above and to its left do not.
+  // Inlined by force: the compiler takes a function that only prefetches for one without effect, and drops its calls.
+  ADDAX_INLINE void prefetch(const TileGrid::At& at) const {
+    const float* const pixels = corner(at) + (2 * columns + 2) * channels;
+    for (std::int64_t c = 0; c < 2 * channels; c += 16) {
+      __builtin_prefetch(pixels + c);
+      __builtin_prefetch(pixels + columns * channels + c);
     }
   }
 };
@@ -167,25 +214,66 @@ inline std::int64_t spread(std::int64_t floats) {
   return 16 * (lines % 16 == 0 ? lines + 1 : lines);
 }
 
+// A tile inside the image, the first pixel at `corner`.
+ADDAX_INLINE void transform_inner_tile(const float* corner, std::int64_t line, std::int64_t channels, float* out,
+                                       std::int64_t plane) {
+  constexpr int W = kLanes<float>;
+  std::int64_t c = 0;
+  for (; c + W <= channels; c += W) {
+    const float* p = corner + c;
+    const auto row = [&](int, VecF(&d)[4]) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) d[j] = load(p + j * channels);
+      p += line;
+      keep_bumping(p);
+    };
+    transform_input(row, out + c, plane);
+  }
+  if (c == channels) return;
+  const auto row = [&](int i, VecF(&d)[4]) __attribute__((always_inline)) {
+    for (int j = 0; j < 4; ++j) d[j] = load_partial(corner + i * line + j * channels + c, channels - c);
+  };
+  transform_input(row, out + c, plane);
+}
+
+// A tile whose pixels lie anywhere.
+inline void transform_listed_tile(const float* const (&pixels)[kPlanes], std::int64_t channels, float* out,
+                                  std::int64_t plane) {
+  constexpr int W = kLanes<float>;
+  for (std::int64_t c = 0; c < channels; c += W) {
+    const std::int64_t lanes = channels - c < W ? channels - c : W;
+    const auto row = [&](int i, VecF(&d)[4]) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) d[j] = load_partial(pixels[4 * i + j] + c, lanes);
+    };
+    transform_input(row, out + c, plane);
+  }
+}
+
 // Transforms tiles [first, last): plane i of tile t goes to out + i · plane + (t - first) · pitch, whole vectors.
 inline void transform_input_tiles(const TiledImages& images, const TileGrid& grid, std::int64_t first,
                                   std::int64_t last, float* out, std::int64_t plane, std::int64_t pitch) {
-  constexpr int W = kLanes<float>;
   TileGrid::At at = grid.at(first);
-  for (std::int64_t t = first; t < last; ++t, grid.advance(at), out += pitch) {
-    const float* pixels[kPlanes];
-    images.list_pixels<4>(at, pixels);
-    VecF v[kPlanes];
-    std::int64_t c = 0;
-    for (; c + W <= images.channels; c += W) {
-      transform_input([&](int i) { return load(pixels[i] + c); }, v);
-#pragma GCC unroll 16
-      for (int i = 0; i < kPlanes; ++i) store(out + i * plane + c, v[i]);
+  const std::int64_t channels = images.channels, line = images.columns * channels;
+  for (std::int64_t t = first; t < last;) {
+    // As many inner tiles as there are side by side, or one at the edge.
+    const std::int64_t inner = std::min({last - t, grid.columns - at.column, images.inner_tiles(at)});
+    if (inner <= 0) {
+      const float* pixels[kPlanes];
+      images.list_pixels<4>(at, pixels);
+      transform_listed_tile(pixels, channels, out, plane);
+      out += pitch;
+      grid.advance(at);
+      ++t;
+      continue;
     }
-    if (c == images.channels) continue;
-    transform_input([&](int i) { return load_partial(pixels[i] + c, images.channels - c); }, v);
-#pragma GCC unroll 16
-    for (int i = 0; i < kPlanes; ++i) store(out + i * plane + c, v[i]);
+    const float* corner = images.corner(at);
+    for (std::int64_t i = 0; i < inner; ++i, corner += 2 * channels, out += pitch) {
+      transform_inner_tile(corner, line, channels, out, plane);
+    }
+    t += inner;
+    at.column += inner - 1;
+    grid.advance(at);
   }
 }
 
