@@ -17,6 +17,8 @@ Program forwarding(Program program);
 Program constant_folding(Program program);
 // A transpose of the last two axes in front of a product becomes a flag of the product.
 Program transpose_folding(Program program);
+// Zeros around an image become the padding of the convolution that reads it.
+Program padding_folding(Program program);
 // Fixed factors and offsets along the channels of a product with fixed weights go into its weights and bias.
 Program affine_folding(Program program);
 // Masks and sums of the gradient of a max pooling are taken before it spreads over the image.
