@@ -78,14 +78,6 @@ Specs infer_forward(const Infer& in) {
   return {{in.dtype(0), result_dims<kind>(in, in.dims(0), in.dims(1))}};
 }
 
-Specs infer_epilogue(const Infer& in) {
-  Specs out = infer_forward<Kind::direct>(in);
-  activation_of(in);
-  in.require_rank(2, 1);
-  in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result's channels");
-  return out;
-}
-
 // (dy, w) → dL/dx of the given shape.
 template <Kind kind>
 Specs infer_data(const Infer& in) {
@@ -99,6 +91,18 @@ Specs infer_data(const Infer& in) {
   require_equal_dims(in, in.dims(0), result_dims<kind>(in, shape, in.dims(1)),
                      "sizes of the upstream gradient and the convolution's result");
   return {{in.dtype(0), shape}};
+}
+
+// With a bias, or none, and an activation.
+template <Specs (*infer)(const Infer&)>
+Specs infer_epilogue(const Infer& in) {
+  Specs out = infer(in);
+  activation_of(in);
+  if (in.count() == 3) {
+    in.require_rank(2, 1);
+    in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result's channels");
+  }
+  return out;
 }
 
 // (x, dy) → dL/dw for the given kernel size.
@@ -349,6 +353,20 @@ Operation kernel_operation(const char* name) {
           .gradient = kernel_gradient<kind>};
 }
 
+template <Kind kind>
+Operation epilogue_operation(const char* name) {
+  return {
+      .name = name,
+      .min_inputs = 3,
+      .max_inputs = 3,
+      .attributes = with(window_attributes(kind), {"activation", AttributeKind::text, Attribute(std::string("none"))}),
+      .infer = infer_epilogue<infer_forward<kind>>,
+      .run = run_forward<kind>,
+      .workspace = forward_workspace<kind>,
+      .no_gradient = "made by a pass that runs after differentiation",
+      .traits = {.internal = true}};
+}
+
 }  // namespace
 
 std::span<const Operation> conv_family() {
@@ -359,16 +377,8 @@ std::span<const Operation> conv_family() {
       forward_operation<Kind::depthwise>("depthwise_conv"),
       data_operation<Kind::depthwise>("depthwise_conv_data_gradient"),
       kernel_operation<Kind::depthwise>("depthwise_conv_kernel_gradient"),
-      {.name = "conv_epilogue",
-       .min_inputs = 3,
-       .max_inputs = 3,
-       .attributes =
-           with(window_attributes(Kind::direct), {"activation", AttributeKind::text, Attribute(std::string("none"))}),
-       .infer = infer_epilogue,
-       .run = run_forward<Kind::direct>,
-       .workspace = forward_workspace<Kind::direct>,
-       .no_gradient = "made by a pass that runs after differentiation",
-       .traits = {.internal = true}},
+      epilogue_operation<Kind::direct>("conv_epilogue"),
+      epilogue_operation<Kind::depthwise>("depthwise_conv_epilogue"),
   };
   return table;
 }

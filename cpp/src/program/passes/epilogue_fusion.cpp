@@ -11,7 +11,8 @@ namespace {
 struct Fusible {
   std::string_view product, fused;
 };
-constexpr Fusible kFusible[] = {{"matmul", "matmul_epilogue"}, {"conv", "conv_epilogue"}};
+constexpr Fusible kFusible[] = {
+    {"matmul", "matmul_epilogue"}, {"conv", "conv_epilogue"}, {"depthwise_conv", "depthwise_conv_epilogue"}};
 
 class EpilogueFusion {
  public:
@@ -52,6 +53,15 @@ class EpilogueFusion {
     return other;
   }
 
+  // Whether the step is minimum(value, 6).
+  bool is_minimum_of_six(const Step& step, int value) const {
+    if (std::string_view(step.operation->name) != "minimum") return false;
+    const Slot& other = program_.slots[at(step.inputs[0] == value ? step.inputs[1] : step.inputs[0])];
+    if (other.kind != SlotKind::constant || !other.spec.dims.empty() || other.spec.dtype != DType::float32)
+      return false;
+    return *program_.constants[at(other.index)].data_as<float>() == 6.0f;
+  }
+
   // Whether the slot is ready before step s runs.
   bool defined_before(int slot, std::size_t s) const {
     const Slot& definition = program_.slots[at(slot)];
@@ -66,17 +76,26 @@ class EpilogueFusion {
     if (add < 0) return;
     const std::optional<int> bias = bias_of(program_.steps[at(add)], product);
     if (!bias || !defined_before(*bias, s)) return;
-    int last = add;
-    const int next = only_reader(program_.steps[at(add)].outputs[0]);
-    const bool relu = next >= 0 && std::string_view(program_.steps[at(next)].operation->name) == "relu";
-    if (relu) last = next;
+    gone_[at(add)] = true;
+    int result = program_.steps[at(add)].outputs[0];
+    std::string activation = "none";
+    // The step that alone reads the result, and goes, if the test holds.
+    const auto take = [&](const auto& test, const char* name) {
+      const int reader = only_reader(result);
+      if (reader < 0 || !test(program_.steps[at(reader)])) return false;
+      gone_[at(reader)] = true;
+      result = program_.steps[at(reader)].outputs[0];
+      activation = name;
+      return true;
+    };
+    if (take([](const Step& next) { return std::string_view(next.operation->name) == "relu"; }, "relu"))
+      take([&](const Step& next) { return is_minimum_of_six(next, result); }, "relu6");
     step.operation = &fused;
     step.inputs.push_back(*bias);
     if (std::string_view(fused.name) == "matmul_epilogue") step.attributes.set("bias", true);
-    step.attributes.set("activation", std::string(relu ? "relu" : "none"));
+    step.attributes.set("activation", activation);
     step.attributes = normalize(fused, std::move(step.attributes));
-    step.outputs[0] = program_.steps[at(last)].outputs[0];
-    gone_[at(add)] = gone_[at(last)] = true;
+    step.outputs[0] = result;
   }
 
   Program program_;
