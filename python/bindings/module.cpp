@@ -8,40 +8,45 @@
 #include "base/parallel.h"
 
 namespace addax::python {
+
+void set_python_error(const Error& error) {
+  PyObject* type = PyExc_RuntimeError;
+  switch (error.kind()) {
+    case ErrorKind::value:
+      type = PyExc_ValueError;
+      break;
+    case ErrorKind::type:
+      type = PyExc_TypeError;
+      break;
+    case ErrorKind::index:
+      type = PyExc_IndexError;
+      break;
+    case ErrorKind::memory:
+      type = PyExc_MemoryError;
+      break;
+    case ErrorKind::io:
+      type = PyExc_OSError;
+      break;
+    case ErrorKind::unsupported:
+      type = PyExc_NotImplementedError;
+      break;
+    case ErrorKind::runtime:
+      break;
+  }
+  // A message may quote bytes of a file that are no UTF-8.
+  const std::string_view words(error.what());
+  const auto message = py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(words.data(), static_cast<py::ssize_t>(words.size()), "backslashreplace"));
+  if (message) PyErr_SetObject(type, message.ptr());
+}
+
 namespace {
 
 void translate(std::exception_ptr pointer) {  // NOLINT(performance-unnecessary-value-param): pybind11 passes a copy
   try {
     if (pointer) std::rethrow_exception(pointer);
   } catch (const Error& error) {
-    PyObject* type = PyExc_RuntimeError;
-    switch (error.kind()) {
-      case ErrorKind::value:
-        type = PyExc_ValueError;
-        break;
-      case ErrorKind::type:
-        type = PyExc_TypeError;
-        break;
-      case ErrorKind::index:
-        type = PyExc_IndexError;
-        break;
-      case ErrorKind::memory:
-        type = PyExc_MemoryError;
-        break;
-      case ErrorKind::io:
-        type = PyExc_OSError;
-        break;
-      case ErrorKind::unsupported:
-        type = PyExc_NotImplementedError;
-        break;
-      case ErrorKind::runtime:
-        break;
-    }
-    // A message may quote bytes of a file that are no UTF-8.
-    const std::string_view words(error.what());
-    const auto message = py::reinterpret_steal<py::object>(
-        PyUnicode_DecodeUTF8(words.data(), static_cast<py::ssize_t>(words.size()), "backslashreplace"));
-    if (message) PyErr_SetObject(type, message.ptr());
+    set_python_error(error);
   }
 }
 
@@ -59,6 +64,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   bind_operations(m);
   bind_state(m);
   bind_program(m);
+  bind_batch_loop(m);
+  bind_predictor(m);
   bind_file(m);
 
   m.def("thread_count", &thread_count, "Number of threads that kernels may use.");

@@ -1,4 +1,6 @@
 // Recordings, programs and their execution.
+#include <algorithm>
+
 #include "addax/session.h"
 #include "module.h"
 
@@ -45,6 +47,14 @@ Dims input_dims(const std::string& name, const py::sequence& shape) {
   return dims;
 }
 
+bool is_per_sample(const Program& program) {
+  const Specs inputs = program.input_specs(), outputs = program.output_specs();
+  if (inputs.empty() || inputs[0].dims.empty()) return false;
+  return std::all_of(outputs.begin(), outputs.end(), [&](const Spec& output) {
+    return !output.dims.empty() && output.dims[0] == inputs[0].dims[0] && output.dtype != DType::bfloat16;
+  });
+}
+
 struct Suspension {
   std::optional<SuspendRecording> scope;
 };
@@ -63,6 +73,8 @@ void bind_program(py::module_& m) {
                                for (const Step& step : p.steps) names.emplace_back(step.operation->name);
                                return names;
                              })
+      .def_property_readonly("is_per_sample", &is_per_sample,
+                             "Whether every output has the first input's first axis, and a dtype that NumPy has.")
       .def("optimize", [](const std::shared_ptr<Program>& p) { return std::const_pointer_cast<Program>(optimize(p)); });
 
   py::class_<Recording, std::shared_ptr<Recording>>(m, "Recording")

@@ -20,6 +20,7 @@ CORE_FLOORS = ("base", "kernels", "tensor", "ops", "tape", "program", "file")
 PUBLIC_HEADERS = {
     "addax.h": "file",
     "attributes.h": "ops",
+    "batch_loop.h": "program",
     "c_api.h": "file",
     "control.h": "ops",
     "dtype.h": "tensor",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "addax/attributes.h"
+#include "addax/batch_loop.h"
 #include "addax/control.h"
 #include "addax/dtype.h"
 #include "addax/error.h"

@@ -3,10 +3,11 @@
 // assigns.
 #pragma once
 
-#include <map>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "addax/program.h"
@@ -40,21 +41,40 @@ class Session {
 class Executable {
  public:
   explicit Executable(ProgramPtr program);
+  ~Executable();
   const ProgramPtr& program() const { return program_; }
   std::vector<Tensor> run(std::span<const Tensor> inputs);
-  // A session for these shapes, taken out of the cache or made.
-  std::unique_ptr<Session> acquire(std::span<const Shape> shapes);
-  void release(std::span<const Shape> shapes, std::unique_ptr<Session> session);
+
+  // A session for as long as the lease lives; then others may have it. The executable outlives its leases.
+  class Lease;
+  // For inputs of these shapes: an idle session, or a new one.
+  Lease acquire(std::span<const Shape> shapes);
 
  private:
   static constexpr std::size_t kMaxPlans = 16;
-  struct Plan {
-    std::vector<Shape> shapes;
-    std::unique_ptr<Session> session;
-  };
+  struct Kept;
+  void release(Kept& kept) noexcept;
+
   ProgramPtr program_;
   std::mutex mutex_;
-  std::vector<Plan> idle_;  // least recently used first
+  std::vector<std::unique_ptr<Kept>> kept_;
+  std::uint64_t releases_ = 0;
+};
+
+class Executable::Lease {
+ public:
+  Lease(Lease&& other) noexcept : executable_(other.executable_), kept_(std::exchange(other.kept_, nullptr)) {}
+  ~Lease() {
+    if (kept_ != nullptr) executable_.release(*kept_);
+  }
+  Session& operator*() const;
+  Session* operator->() const { return &**this; }
+
+ private:
+  friend class Executable;
+  Lease(Executable& executable, Kept& kept) : executable_(executable), kept_(&kept) {}
+  Executable& executable_;
+  Kept* kept_;
 };
 
 }  // namespace addax

@@ -231,46 +231,4 @@ int Session::output_count() const { return static_cast<int>(impl_->program->outp
 std::int64_t Session::arena_bytes() const { return impl_->plan.arena_bytes; }
 void Session::run(std::span<const void* const> inputs, std::span<void* const> outputs) { impl_->run(inputs, outputs); }
 
-Executable::Executable(ProgramPtr program) : program_(std::move(program)) {}
-
-std::unique_ptr<Session> Executable::acquire(std::span<const Shape> shapes) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto it = std::find_if(idle_.rbegin(), idle_.rend(), [&](const Plan& plan) {
-      return std::equal(plan.shapes.begin(), plan.shapes.end(), shapes.begin(), shapes.end());
-    });
-    if (it != idle_.rend()) {
-      std::unique_ptr<Session> session = std::move(it->session);
-      idle_.erase(std::next(it).base());
-      return session;
-    }
-  }
-  return std::make_unique<Session>(program_, shapes);
-}
-
-void Executable::release(std::span<const Shape> shapes, std::unique_ptr<Session> session) {
-  const std::lock_guard lock(mutex_);
-  if (idle_.size() == kMaxPlans) idle_.erase(idle_.begin());
-  idle_.push_back({{shapes.begin(), shapes.end()}, std::move(session)});
-}
-
-std::vector<Tensor> Executable::run(std::span<const Tensor> inputs) {
-  std::vector<Shape> shapes;
-  std::vector<const void*> in;
-  for (const Tensor& tensor : inputs) {
-    shapes.push_back(tensor.shape());
-    in.push_back(tensor.data());
-  }
-  std::unique_ptr<Session> session = acquire(shapes);
-  std::vector<Tensor> results;
-  std::vector<void*> out;
-  for (int i = 0; i < session->output_count(); ++i) {
-    results.emplace_back(session->output_dtype(i), session->output_shape(i));
-    out.push_back(results.back().data());
-  }
-  session->run(in, out);
-  release(shapes, std::move(session));
-  return results;
-}
-
 }  // namespace addax

@@ -38,6 +38,13 @@ class RecordedFunction:
         self.assemble = _assembler(outputs)  # the program's results → the function's result
         self.executable = _core.Executable(program)
 
+    def is_per_sample(self) -> bool:
+        """Whether the outputs are nothing but arrays whose first axis is that of the first input,
+        of dtypes that NumPy has."""
+        if not all(isinstance(leaf, int) for leaf in tree.flatten(self.outputs)):
+            return False
+        return self.program.is_per_sample
+
     def run(self, values: list) -> Any:
         return self.assemble(self.executable.run(values))
 

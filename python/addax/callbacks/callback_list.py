@@ -96,6 +96,15 @@ class CallbackList(Callback):
         """Whether a callback overrides this batch hook."""
         return bool(self._batch_hooks[hook])
 
+    def sees_each_batch(self, mode: str) -> bool:
+        """Whether a callback wants every batch of "train", "test" or "predict". The progress bar
+        does not: it draws what it finds when it is time."""
+        return any(
+            type(callback) is not ProgbarLogger
+            for when in ("begin", "end")
+            for callback in self._batch_hooks[f"on_{mode}_batch_{when}"]
+        )
+
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
         for callback in self.callbacks:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from addax.trainers.array_loop import ArrayLoop
 from addax.trainers.data_adapters.data_adapter import DataAdapter
 
 _END = object()
@@ -29,6 +30,7 @@ class BatchSource:
         self.adapter = adapter
         self._steps = steps
         self._iterator: Iterator[Any] | None = None
+        self._loop: ArrayLoop | None = None
         self.num_batches = adapter.num_batches if steps is None else steps
         self.exhausted = False
 
@@ -77,7 +79,30 @@ class BatchSource:
             stacklevel=4,
         )
 
+    def loops(self, function: Any) -> bool:
+        """Whether the core can run the step over the batches by itself."""
+        return ArrayLoop.suits(function, self.adapter)
+
+    def loop(self, function: Any) -> ArrayLoop:
+        """The next epoch as a loop in the core, of `num_batches` steps."""
+        if self._loop is None:
+            recorded = function.recorded(self.adapter.first_batch())
+            self._loop = ArrayLoop(recorded, self.adapter)
+        if self._steps is None:
+            self._loop.begin()
+        return self._loop
+
+    def joining_loop(self, function: Any) -> ArrayLoop | None:
+        """A pass over all samples as a loop that joins the results; `None` where they cannot be
+        joined by the core."""
+        if self._steps is not None or not self.loops(function):
+            return None
+        loop = ArrayLoop.joining(function, self.adapter)
+        if loop is not None:
+            loop.begin()
+        return loop
+
     def close(self) -> None:
         """Ends what runs in the background."""
-        self._iterator = None
+        self._iterator = self._loop = None
         self.adapter.close()

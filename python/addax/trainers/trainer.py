@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from addax import tree
+from addax.trainers.array_loop import ArrayLoop
 from addax.trainers.batch_source import BatchSource
 from addax.trainers.data_adapters import get_data_adapter
 from addax.trainers.data_adapters.unpack import unpack_x_y_sample_weight
+from addax.trainers.epoch import BatchHooks, run_epoch
 from addax.trainers.step_function import EagerStep, KeptPrograms, ProgramStep
 from addax.trainers.steps import Steps
 
@@ -138,7 +140,14 @@ class Trainer(Steps):
             for epoch in range(first, epochs):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
-                result = self._train_epoch(train_function, source, callbacks)
+                result = run_epoch(
+                    train_function,
+                    source,
+                    callbacks,
+                    "train",
+                    self.steps_per_execution,
+                    lambda: self.stop_training,
+                )
                 if result is None:  # no data are left
                     break
                 logs = _as_dict(result())
@@ -158,26 +167,6 @@ class Trainer(Steps):
             if validation is not None:
                 validation.close()
         return self.history
-
-    def _train_epoch(self, train_function: Any, source: BatchSource, callbacks: Any) -> Any:
-        """Runs the steps of one epoch; the result of the last one, `None` if there was none."""
-        group = self.steps_per_execution
-        begins = callbacks.has_batch_hook("on_train_batch_begin")
-        ends = callbacks.has_batch_hook("on_train_batch_end")
-        result = None
-        step = 0
-        for batch in source.epoch():
-            if begins and step % group == 0:
-                callbacks.on_train_batch_begin(step)
-            result = train_function(batch)
-            step += 1
-            if ends and step % group == 0:
-                callbacks.on_train_batch_end(step - 1, result)
-            if self.stop_training:
-                break
-        if ends and step % group:
-            callbacks.on_train_batch_end(step - 1, result)
-        return result
 
     def _validation_source(self, data: Any, batch_size: Any, steps: Any) -> BatchSource:
         x, y, sample_weight = data, None, None
@@ -247,25 +236,17 @@ class Trainer(Steps):
         from addax.callbacks.callback_list import python_logs
 
         test_function = self.make_test_function()
-        group = self.steps_per_execution
-        begins = callbacks.has_batch_hook("on_test_batch_begin")
-        ends = callbacks.has_batch_hook("on_test_batch_end")
         self.stop_evaluating = False
         callbacks.on_test_begin()
         self.reset_metrics()
-        result = None
-        step = 0
-        for batch in source.epoch():
-            if begins and step % group == 0:
-                callbacks.on_test_batch_begin(step)
-            result = test_function(batch)
-            step += 1
-            if ends and step % group == 0:
-                callbacks.on_test_batch_end(step - 1, result)
-            if self.stop_evaluating:
-                break
-        if ends and step % group:
-            callbacks.on_test_batch_end(step - 1, result)
+        result = run_epoch(
+            test_function,
+            source,
+            callbacks,
+            "test",
+            self.steps_per_execution,
+            lambda: self.stop_evaluating,
+        )
         logs = python_logs(_as_dict(result()) if result is not None else {})
         callbacks.on_test_end(logs)
         return logs
@@ -313,26 +294,28 @@ class Trainer(Steps):
 
         predict_function = self.make_predict_function()
         group = self.steps_per_execution
-        begins = callbacks.has_batch_hook("on_predict_batch_begin")
-        ends = callbacks.has_batch_hook("on_predict_batch_end")
-        parts: list[list[Any]] = []
-        structure = outputs = None
+        hooks = BatchHooks(callbacks, "predict")
         self.stop_predicting = False
         callbacks.on_predict_begin()
+        loop = None if hooks.each else source.joining_loop(predict_function)
+        if loop is not None:
+            return self._predict_by_loop(loop, source.num_batches, hooks, callbacks)
+        parts: list[list[Any]] = []
+        structure = outputs = None
         step = 0
         for batch in source.epoch():
-            if begins and step % group == 0:
-                callbacks.on_predict_batch_begin(step)
+            if step % group == 0:
+                hooks.begin(step)
             outputs = tree.map_structure(_to_numpy, predict_function(batch)())
             structure = outputs
             parts.append(tree.flatten(outputs))
             step += 1
-            if ends and step % group == 0:
-                callbacks.on_predict_batch_end(step - 1, {"outputs": outputs})
+            if step % group == 0:
+                hooks.end(step - 1, {"outputs": outputs})
             if self.stop_predicting:
                 break
-        if ends and step % group:
-            callbacks.on_predict_batch_end(step - 1, {"outputs": outputs})
+        if step % group:
+            hooks.end(step - 1, {"outputs": outputs})
         callbacks.on_predict_end()
         if not parts:
             raise ValueError("`predict` got no data: the data set yielded no batch.")
@@ -340,6 +323,16 @@ class Trainer(Steps):
             return structure
         joined = [np.concatenate(column) for column in zip(*parts)]
         return tree.pack_sequence_as(structure, joined)
+
+    def _predict_by_loop(
+        self, loop: ArrayLoop, count: int, hooks: BatchHooks, callbacks: Any
+    ) -> Any:
+        step = 0
+        while step < count and not (step and self.stop_predicting):
+            step += hooks.run(loop, step, count, self.steps_per_execution)
+            hooks.end(step - 1, {})
+        callbacks.on_predict_end()
+        return loop.joined()
 
     def _predict_quickly(self, x: Any, batch_size: int | None) -> Any:
         """The output for one array that fits one batch, without any machinery; `None` if it is not

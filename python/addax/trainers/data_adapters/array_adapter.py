@@ -66,10 +66,25 @@ class ArrayAdapter(DataAdapter):
         self._shuffle = shuffle
         self._next_generator = next_generator
 
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """The arrays, flat."""
+        return [column.array for column in self._columns]
+
+    @property
+    def core_reads(self) -> bool:
+        """Whether the core can take batches out of the arrays by itself."""
+        return all(column.core_reads for column in self._columns)
+
+    def first_batch(self) -> Any:
+        """The first samples as they lie: what every batch looks like."""
+        rows = [column.rows(0, min(self._size, self.num_samples)) for column in self._columns]
+        return tuple(rows) if self._flat else self._pack(rows)
+
     def batches(self) -> Iterator[Any]:
         size, count = self._size, self.num_samples
         columns = self._columns
-        order = self._order()
+        order = self.order()
         for start in range(0, count, size):
             stop = min(start + size, count)
             if order is None:
@@ -86,7 +101,8 @@ class ArrayAdapter(DataAdapter):
             lambda array: None if array is None else next(remaining), self._structure
         )
 
-    def _order(self) -> np.ndarray | None:
+    def order(self) -> np.ndarray | None:
+        """The order of the next pass; `None` as the samples lie."""
         if not self._shuffle or self._next_generator is None:
             return None
         generator = self._next_generator()
@@ -110,6 +126,14 @@ class _Column:
         self.array = array
         self._contiguous = array.flags.c_contiguous
         self._dtype = None if array.dtype == dtype else dtype
+
+    @property
+    def core_reads(self) -> bool:
+        """Whether the core knows the dtype and a row's numbers lie together."""
+        array = self.array
+        is_known = self._dtype is None or (array.dtype.kind == "f" and array.dtype.itemsize <= 8)
+        row_is_dense = array.size == 0 or array[0].flags.c_contiguous
+        return is_known and array.dtype.isnative and row_is_dense
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         rows = self.array[start:stop]
