@@ -1,5 +1,6 @@
 // Predictor: a program behind one call, for those who call it a million times. A type of its own instead of pybind11's
 // class: its calls arrive by the vectorcall protocol, and cost little more than the program and the result's array.
+#include <Python.h>
 #include <structmember.h>
 
 #include <algorithm>
@@ -161,7 +162,7 @@ class Predictor {
       if (!fits) throw py::type_error(text("`out` must be a list of ", out_types_.size(), " arrays"));
       object = PySequence_Fast_GET_ITEM(out.ptr(), static_cast<py::ssize_t>(i));
     }
-    constexpr int kWanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+    constexpr int kWanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_WRITEABLE_};
     const auto* array = static_cast<const py::array*>(&object);
     const bool fits = py::isinstance<py::array>(object) && array->dtype().equal(out_types_[i]) &&
                       std::equal(array->shape(), array->shape() + array->ndim(), shape.begin(), shape.end()) &&

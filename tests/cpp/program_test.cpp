@@ -387,3 +387,35 @@ TEST_CASE("a body that leaves a recording open does not disturb the one around i
                   Error);
   CHECK(Recording::current() == nullptr);
 }
+
+TEST_CASE("sessions of an executable share memory unless they are in use at once") {
+  const ProgramPtr program = record([](Recording& r) {
+    const Value x = r.input("x", floats({kBatch, 16}));
+    return Values{sum(exp(matmul(x, x, false, true)), {0, 1})};
+  });
+  Executable executable(optimize(program));
+  const std::vector<Shape> large{{64, 16}}, small{{9, 16}}, smallest{{3, 16}};
+  const Session* first = nullptr;
+  {
+    const Executable::Lease a = executable.acquire(large);
+    first = &*a;
+    const Executable::Lease b = executable.acquire(large), c = executable.acquire(small);
+    CHECK(&*b != &*a);
+    CHECK(!b->shares_memory_with(*a));
+    CHECK(!c->shares_memory_with(*a));
+  }
+  const Executable::Lease again = executable.acquire(large);
+  CHECK(&*again == first);
+  const Executable::Lease d = executable.acquire(smallest);
+  CHECK(!d->shares_memory_with(*again));
+  const Executable::Lease e = executable.acquire(smallest);
+  CHECK(!e->shares_memory_with(*d));
+
+  // One after the other they share.
+  Executable alone(optimize(program));
+  const Session* full = &*alone.acquire(large);
+  CHECK(alone.acquire(small)->shares_memory_with(*full));
+  CHECK(alone.acquire(smallest)->shares_memory_with(*full));
+  const Executable::Lease busy = alone.acquire(small);
+  CHECK(&*alone.acquire(large) != full);
+}

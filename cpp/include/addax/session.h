@@ -20,6 +20,8 @@ class Session {
  public:
   // Throws if the shapes do not fit the program.
   Session(ProgramPtr program, std::span<const Shape> input_shapes);
+  // The same in the memory of another session, if there is enough of it. The two may not run at the same time.
+  Session(ProgramPtr program, std::span<const Shape> input_shapes, const Session& other);
   ~Session();
   Session(Session&&) noexcept;
 
@@ -27,6 +29,7 @@ class Session {
   DType output_dtype(int i) const;
   int output_count() const;
   std::int64_t arena_bytes() const;
+  bool shares_memory_with(const Session& other) const;
 
   // Caller-owned memory of the planned shapes, 64-byte alignment not needed; inputs and outputs do not overlap. An
   // operation's error on the data (an index out of range) comes out as Error; all variables then keep their values.
@@ -37,7 +40,8 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-// A program with its sessions, one set per input shapes; the least recently used are dropped. Any number of threads.
+// A program with its sessions, one set per input shapes; the least recently used are dropped. Sessions that need not
+// run at the same time share their memory. Any number of threads.
 class Executable {
  public:
   explicit Executable(ProgramPtr program);
@@ -53,6 +57,9 @@ class Executable {
  private:
   static constexpr std::size_t kMaxPlans = 16;
   struct Kept;
+  Kept* find_idle(std::span<const Shape> shapes);
+  Kept* largest_idle();
+  bool is_idle(const Kept& kept) const;
   void release(Kept& kept) noexcept;
 
   ProgramPtr program_;

@@ -12,7 +12,9 @@ namespace addax {
 
 inline constexpr std::size_t kAlignment = 64;
 
-// Uninitialised bytes, at least one line even for 0. Throws Error(memory) with the size and `purpose`. Any thread.
+// Uninitialised bytes, at least one line even for 0. Any thread. Null if there is no memory.
+void* try_allocate_aligned(std::int64_t bytes) noexcept;
+// Throws Error(memory) instead, with the size and `purpose`.
 void* allocate_aligned(std::int64_t bytes, std::string_view purpose);
 void free_aligned(void* memory) noexcept;
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include "addax/session.h"
 
@@ -16,20 +17,54 @@ Executable::~Executable() = default;
 
 Session& Executable::Lease::operator*() const { return kept_->session; }
 
+// Whether neither the session nor one that shares its memory is in use.
+bool Executable::is_idle(const Kept& kept) const {
+  return std::none_of(kept_.begin(), kept_.end(), [&](const auto& other) {
+    return other->busy && (other.get() == &kept || other->session.shares_memory_with(kept.session));
+  });
+}
+
+Executable::Kept* Executable::find_idle(std::span<const Shape> shapes) {
+  for (const auto& kept : kept_)
+    if (std::equal(kept->shapes.begin(), kept->shapes.end(), shapes.begin(), shapes.end()) && is_idle(*kept))
+      return kept.get();
+  return nullptr;
+}
+
+Executable::Kept* Executable::largest_idle() {
+  Kept* largest = nullptr;
+  for (const auto& kept : kept_) {
+    const bool larger = largest == nullptr || kept->session.arena_bytes() > largest->session.arena_bytes();
+    if (larger && is_idle(*kept)) largest = kept.get();
+  }
+  return largest;
+}
+
 Executable::Lease Executable::acquire(std::span<const Shape> shapes) {
+  Kept* neighbour = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    for (const std::unique_ptr<Kept>& kept : kept_) {
-      if (kept->busy || !std::equal(kept->shapes.begin(), kept->shapes.end(), shapes.begin(), shapes.end())) continue;
-      kept->busy = true;
-      return {*this, *kept};
+    if (Kept* found = find_idle(shapes)) {
+      found->busy = true;
+      return {*this, *found};
     }
+    neighbour = largest_idle();
+    if (neighbour != nullptr) neighbour->busy = true;
   }
+  // Planning takes its time: not under the lock. The session whose memory may be shared is in use meanwhile.
+  std::optional<Lease> lent;
+  if (neighbour != nullptr) lent.emplace(Lease(*this, *neighbour));
   auto made = std::make_unique<Kept>(
-      Kept{{shapes.begin(), shapes.end()}, Session(program_, shapes), /*busy=*/true, /*released=*/0});
-  const std::lock_guard lock(mutex_);
-  kept_.push_back(std::move(made));
-  return {*this, *kept_.back()};
+      Kept{{shapes.begin(), shapes.end()},
+           neighbour == nullptr ? Session(program_, shapes) : Session(program_, shapes, neighbour->session),
+           /*busy=*/true,
+           /*released=*/0});
+  Kept& kept = *made;
+  {
+    const std::lock_guard lock(mutex_);
+    kept_.push_back(std::move(made));
+  }
+  return {*this, kept};
 }
 
 void Executable::release(Kept& kept) noexcept {

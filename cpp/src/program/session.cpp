@@ -43,8 +43,11 @@ struct Session::Impl {
   std::vector<void*> output_data;
   std::shared_ptr<Profile> profile;  // null unless asked for
 
-  Impl(ProgramPtr p, std::span<const Shape> shapes) : program(std::move(p)), plan(make_plan(*program, shapes)) {
-    arena = Storage::allocate(plan.arena_bytes, [&] { return largest_value(); });
+  Impl(ProgramPtr p, std::span<const Shape> shapes, const Impl* other)
+      : program(std::move(p)), plan(make_plan(*program, shapes)) {
+    arena = other != nullptr && other->arena->bytes() >= plan.arena_bytes
+                ? other->arena
+                : Storage::allocate(plan.arena_bytes, [&] { return largest_value(); });
     assigned.assign(program->variables.size(), false);
     for (const Assignment& a : program->assignments) assigned[static_cast<std::size_t>(a.variable)] = true;
     variable_data.assign(program->variables.size(), nullptr);
@@ -214,7 +217,9 @@ struct Session::Impl {
 };
 
 Session::Session(ProgramPtr program, std::span<const Shape> input_shapes)
-    : impl_(std::make_unique<Impl>(std::move(program), input_shapes)) {}
+    : impl_(std::make_unique<Impl>(std::move(program), input_shapes, nullptr)) {}
+Session::Session(ProgramPtr program, std::span<const Shape> input_shapes, const Session& other)
+    : impl_(std::make_unique<Impl>(std::move(program), input_shapes, other.impl_.get())) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 
@@ -229,6 +234,7 @@ DType Session::output_dtype(int i) const {
 
 int Session::output_count() const { return static_cast<int>(impl_->program->outputs.size()); }
 std::int64_t Session::arena_bytes() const { return impl_->plan.arena_bytes; }
+bool Session::shares_memory_with(const Session& other) const { return impl_->arena == other.impl_->arena; }
 void Session::run(std::span<const void* const> inputs, std::span<void* const> outputs) { impl_->run(inputs, outputs); }
 
 }  // namespace addax

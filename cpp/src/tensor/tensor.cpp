@@ -2,19 +2,14 @@
 
 #include <cmath>
 #include <cstring>
-#include <new>
 
+#include "base/aligned.h"
 #include "base/checked.h"
 
 namespace addax {
-namespace {
-
-constexpr std::align_val_t kAlignment{64};
-
-}  // namespace
 
 std::shared_ptr<Storage> Storage::allocate(std::int64_t bytes, const std::function<std::string()>& purpose) {
-  void* data = ::operator new(static_cast<std::size_t>(bytes < 64 ? 64 : bytes), kAlignment, std::nothrow);
+  void* data = try_allocate_aligned(bytes);
   if (data == nullptr) fail(ErrorKind::memory, "cannot allocate ", bytes, " bytes for ", purpose());
   return std::shared_ptr<Storage>(new Storage(data, bytes, true, nullptr));
 }
@@ -24,7 +19,7 @@ std::shared_ptr<Storage> Storage::borrow(void* data, std::int64_t bytes, std::sh
 }
 
 Storage::~Storage() {
-  if (owned_) ::operator delete(data_, kAlignment);
+  if (owned_) free_aligned(data_);
 }
 
 Tensor::Tensor(DType dtype, const Shape& shape)

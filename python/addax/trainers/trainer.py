@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from addax import tree
+from addax import _core, tree
 from addax.trainers.array_loop import ArrayLoop
 from addax.trainers.batch_source import BatchSource
 from addax.trainers.data_adapters import get_data_adapter
@@ -354,10 +354,7 @@ class Trainer(Steps):
             if len(kept) >= _QUICK_KEPT:
                 kept.clear()
             kept[key] = quick
-        if not x.flags.c_contiguous:
-            return None
-        run, to_array = quick
-        return to_array(run([x])[0])
+        return quick(x)
 
     def _record_quickly(self, x: Any, batch_size: int | None) -> Any:
         import numpy as np
@@ -371,8 +368,36 @@ class Trainer(Steps):
         if not 0 < len(x) <= check_batch_size(batch_size):
             return None
         recorded = step.recorded((x,))
-        # `np.array` copies a tensor through the buffer protocol, faster than its method.
-        return (recorded.executable.run, np.array) if recorded.single else None
+        return _core.predictor(recorded.executable, ["x"]) if recorded.single else None
+
+    def predictor(self, example: Any = None) -> Any:
+        """The model's prediction behind one cheap call, for loops that predict a row at a time.
+
+        `predictor(x)` gives what `predict_on_batch(x)` gives, without looking at anything but the
+        arrays' shapes and dtypes. Memory and plan are kept for each input shape. The predictor
+        reads the model's weights as they are at each call; after a change of the layers, or of
+        what they do, ask for a new one.
+
+        Any number of threads may call it at once. Its memory belongs to it: the arrays that it
+        returns are the caller's own.
+
+        Args:
+            example: A batch like those to come; needed where the model does not know its inputs'
+                shapes.
+
+        Returns:
+            A function `predictor(x, out=None)`. `x`: the input as a NumPy array of exactly the
+            model's dtype, or a list of arrays (or a dict of them by input name) for several inputs.
+            `out`: an array (a list of them for several outputs) to write the results to instead
+            of new ones. The results have the structure of the model's outputs. It raises
+            `TypeError` for other dtypes and `ValueError` for shapes that the model does not take.
+
+        Raises:
+            ValueError: If the inputs' shapes are unknown, or the model runs eagerly.
+        """
+        from addax.trainers.predictor import make_predictor
+
+        return make_predictor(self, example)
 
     # One batch
 
