@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from addax.backend.variable import Variable
 from addax.random.seed_generator import SeedGenerator
-
-_LEAVES = frozenset((str, int, float, bool, type(None), bytes, complex))
 
 
 class Tracked:
@@ -31,16 +30,12 @@ class Tracked:
 
     def add(self, value) -> None:
         """Adds `value` if it is state, or what it holds if it is a list, tuple, set or dict."""
-        if type(value) in _LEAVES:
-            return
-        target = self._list_for(value)
-        if target is None and not isinstance(value, (list, tuple, set, dict)):
-            return
-        if id(value) in self._seen:
+        kind = _kind(type(value))
+        if kind is None or id(value) in self._seen:
             return
         self._seen.add(id(value))
-        if target is not None:
-            target.append(value)
+        if kind != "container":
+            getattr(self, kind).append(value)
             return
         for item in value.values() if isinstance(value, dict) else value:
             self.add(item)
@@ -53,16 +48,19 @@ class Tracked:
                 self.add(value)
         return self
 
-    def _list_for(self, value) -> list | None:
-        from addax.layers.layer import Layer
-        from addax.metrics.metric import Metric
 
-        if isinstance(value, Layer):
-            return self.layers
-        if isinstance(value, Variable):
-            return self.variables
-        if isinstance(value, Metric):
-            return self.metrics
-        if isinstance(value, SeedGenerator):
-            return self.seed_generators
-        return None
+@lru_cache(maxsize=1024)
+def _kind(cls: type) -> str | None:
+    """Which list of `Tracked` takes objects of a class, "container" for what may hold some; `None`
+    for all else."""
+    from addax.layers.layer import Layer
+    from addax.metrics.metric import Metric
+
+    kinds = {
+        Layer: "layers",
+        Variable: "variables",
+        Metric: "metrics",
+        SeedGenerator: "seed_generators",
+        (list, tuple, set, dict): "container",
+    }
+    return next((kind for base, kind in kinds.items() if issubclass(cls, base)), None)
