@@ -5,6 +5,7 @@
 #define ADDAX_FILL(isa)         \
   void fill_##isa(Kernels& k) { \
     isa::fill(k.matmul);        \
+    isa::fill(k.matmul_bf16);   \
     isa::fill(k.conv);          \
     isa::fill(k.depthwise);     \
     isa::fill(k.elementwise);   \

@@ -2,6 +2,7 @@
 set(ADDAX_KERNEL_FAMILIES
   microkernel
   matmul
+  matmul_bf16
   peak
   conv
   conv_listed

@@ -8,6 +8,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/fused_steps.h"
 #include "kernels/matmul.h"
+#include "kernels/matmul_bf16.h"
 #include "kernels/peak.h"
 #include "kernels/pool.h"
 #include "kernels/random.h"
@@ -21,6 +22,7 @@ namespace addax::kernels {
 
 struct Kernels {
   MatmulKernels matmul;
+  Bf16MatmulKernels matmul_bf16;
   ConvKernels conv;
   DepthwiseKernels depthwise;
   ElementwiseKernels elementwise;

@@ -28,7 +28,7 @@ std::int64_t packed_size(DType dtype, std::int64_t k, std::int64_t n) {
 
 // Of the first two inputs; an epilogue has more.
 Specs infer_product(const Infer& in) {
-  in.require_floating(0);
+  if (in.dtype(0) != DType::bfloat16) in.require_floating(0);
   if (in.count() == 2) in.require_same_dtypes();
   in.require_dtype(1, in.dtype(0));
   in.require_rank_at_least(0, 2);
@@ -73,6 +73,7 @@ int own_inputs(const Attributes& attributes) { return attributes.flag("bias") ? 
 
 Specs infer_epilogue(const Infer& in) {
   const std::int64_t columns = packed_columns(in.attributes());
+  in.require_floating(0);
   const Specs out = columns != 0 ? infer_packed(in, columns) : infer_product(in);
   activation_of(in);
   const int own = own_inputs(in.attributes());
@@ -126,7 +127,12 @@ Matmul<T> job_of(const Run& r) {
   return job;
 }
 
+// bfloat16 stays bfloat16: float32 sums, rounded once.
 void run_product(const Run& r) {
+  if (r.input(0).dtype == DType::bfloat16) {
+    kernels::kernels().matmul_bf16.run(job_of<kernels::BrainHalf>(r));
+    return;
+  }
   visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
     using T = typename decltype(tag)::type;
     kernels::kernels().matmul.of<T>().run(job_of<T>(r));
@@ -172,6 +178,8 @@ void run_pack(const Run& r) {
 }
 
 std::int64_t product_workspace(const Run& r) {
+  if (r.input(0).dtype == DType::bfloat16)
+    return kernels::kernels().matmul_bf16.workspace(job_of<kernels::BrainHalf>(r));
   return visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
     using T = typename decltype(tag)::type;
     return kernels::kernels().matmul.of<T>().workspace(job_of<T>(r));
@@ -184,20 +192,26 @@ Value as_rows(const Value& x) {
   return reshape(x, {product(leading), x.dims().back()});
 }
 
+// Sums what was broadcast; bfloat16 by way of float32, which has the sum.
+Value gather_batches(const Value& x, const Dims& dims) {
+  if (x.dtype() != DType::bfloat16 || x.dims() == dims) return sum_to(x, dims);
+  return cast(sum_to(cast(x, DType::float32), dims), DType::bfloat16);
+}
+
 // For C = A·B: dA = dC·Bᵀ, dB = Aᵀ·dC; the flags of the other cases follow by transposing. Broadcast batches are
 // summed.
 Values product_gradient(const Gradient& g) {
   const Value &a = g.input(0), &b = g.input(1), dc = g.upstream();
   const bool ta = g.attributes().flag("transpose_a"), tb = g.attributes().flag("transpose_b");
   Value da, db;
-  if (g.wanted(0)) da = sum_to(ta ? matmul(b, dc, tb, true) : matmul(dc, b, false, !tb), a.dims());
+  if (g.wanted(0)) da = gather_batches(ta ? matmul(b, dc, tb, true) : matmul(dc, b, false, !tb), a.dims());
   if (g.wanted(1)) {
     if (b.rank() == 2 && a.rank() > 2 && !ta) {
       // One product over all rows instead of one per batch item and a sum.
       const Value rows = as_rows(a), drows = as_rows(dc);
       db = tb ? matmul(drows, rows, true, false) : matmul(rows, drows, true, false);
     } else {
-      db = sum_to(tb ? matmul(dc, a, true, ta) : matmul(a, dc, !ta, false), b.dims());
+      db = gather_batches(tb ? matmul(dc, a, true, ta) : matmul(a, dc, !ta, false), b.dims());
     }
   }
   return {da, db};

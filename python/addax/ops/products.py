@@ -12,12 +12,12 @@ _matmul = core("matmul")
 
 
 def _product(x1: Any, x2: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
-    """The core's matrix product. It is for float32 and float64: integers go through float64 (exact
-    below 2⁵³), narrower floats through float32."""
+    """The core's matrix product. It is for float32, float64 and bfloat16 (with float32 sums):
+    integers go through float64 (exact below 2⁵³), float16 through float32."""
     dtype = x1.dtype
-    if dtype in ("float32", "float64"):
+    if dtype in ("float32", "float64", "bfloat16"):
         return _matmul(x1, x2, transpose_a=transpose_a, transpose_b=transpose_b)
-    wide = "float32" if dtype in ("float16", "bfloat16") else "float64"
+    wide = "float32" if dtype == "float16" else "float64"
     x1, x2 = cast(x1, wide), cast(x2, wide)
     return cast(_matmul(x1, x2, transpose_a=transpose_a, transpose_b=transpose_b), dtype)
 

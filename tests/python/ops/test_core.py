@@ -368,3 +368,26 @@ def test_shapes_are_sizes_and_dimensions() -> None:
     for shape in ((None, 2), ("a", 2), (2.5,)):
         with pytest.raises(TypeError, match="Sizes are whole numbers"):
             ops.zeros(shape)
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(64, 64, 64), (33, 129, 500), (8, 8, 20000), (1, 5, 30000)]
+)
+def test_matmul_errs_no_more_than_four_times_as_much_as_numpys(m: int, n: int, k: int) -> None:
+    rng = np.random.default_rng(7)
+    a, b = rng.uniform(size=(m, k)).astype("float32"), rng.normal(size=(k, n)).astype("float32")
+    exact = a.astype("float64") @ b.astype("float64")
+    ours = np.abs(np.asarray(ops.matmul(a, b)) - exact).max()
+    assert ours <= 4 * np.abs(a @ b - exact).max()
+
+
+def test_matmul_of_bfloat16_sums_in_float32_and_rounds_once() -> None:
+    rng = np.random.default_rng(8)
+    a, b = rng.normal(size=(3, 9, 300)), rng.normal(size=(300, 20))
+    a, b = ops.cast(a, "bfloat16"), ops.cast(b, "bfloat16")
+    c = ops.matmul(a, b)
+    exact = np.asarray(ops.cast(a, "float64")) @ np.asarray(ops.cast(b, "float64"))
+    assert c.dtype == "bfloat16"
+    assert np.all(
+        np.abs(np.asarray(ops.cast(c, "float64")) - exact) <= 2.0**-8 * np.abs(exact) + 1e-4
+    )
