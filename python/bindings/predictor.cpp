@@ -108,13 +108,13 @@ class Predictor {
 
   // The input's memory; `object` keeps it, and may become a contiguous copy.
   const void* take(std::size_t i, py::object& object, Shape& shape) const {
-    if (py::isinstance<Value>(object)) {
+    if (!py::isinstance<py::array>(object)) {
+      if (!py::isinstance<Value>(object)) refuse_dtype(i, std::string(py::str(py::type::of(object))));
       const Tensor& tensor = object.cast<const Value&>().tensor();
       if (tensor.dtype() != specs_[i].dtype) refuse_dtype(i, std::string(name_of(tensor.dtype())));
       shape = tensor.shape();
       return tensor.data();
     }
-    if (!py::isinstance<py::array>(object)) refuse_dtype(i, std::string(py::str(py::type::of(object))));
     const auto* array = static_cast<const py::array*>(&object);
     const py::dtype dtype = array->dtype();
     if (!dtype.is(in_types_[i]) && !dtype.equal(in_types_[i])) refuse_dtype(i, std::string(py::str(dtype)));

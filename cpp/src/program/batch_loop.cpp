@@ -14,8 +14,9 @@ using Clock = std::chrono::steady_clock;
 
 // Bytes worth a thread: some 10 µs of copying.
 constexpr std::int64_t kGrain = 1 << 17;
-// Rows to fetch ahead: shuffled rows come from anywhere, and the processor cannot guess the next.
-constexpr std::int64_t kAhead = 8;
+// A batch of so many bytes is fetched into the cache while the step before it runs: shuffled rows come from anywhere,
+// and the processor cannot guess the next. A larger one would drive the step's own values out.
+constexpr std::int64_t kFetched = 1 << 13;
 
 std::int64_t row_elements(const Column& column) {
   std::int64_t count = 1;
@@ -40,9 +41,12 @@ struct Rows {
   void copy(std::int64_t first, std::int64_t last, char* out) const {
     const std::size_t bytes = Bytes > 0 ? Bytes : static_cast<std::size_t>(out_bytes);
     for (std::int64_t i = first; i < last; ++i, out += bytes) {
-      __builtin_prefetch(row(std::min(i + kAhead, last - 1)));
       std::memcpy(out, row(i), bytes);
     }
+  }
+
+  void fetch(std::int64_t first, std::int64_t last) const {
+    for (std::int64_t i = first; i < last; ++i) __builtin_prefetch(row(i));
   }
 
   void take(std::int64_t first, std::int64_t last, char* out) const {
@@ -61,6 +65,12 @@ struct Rows {
 kernels::UnaryRow conversion(DType from, DType to) {
   if (from == to) return nullptr;
   return kernels::cast_row(static_cast<kernels::Element>(from), static_cast<kernels::Element>(to));
+}
+
+Rows rows_of(const Column& column, std::span<const std::int64_t> order, DType dtype) {
+  const std::int64_t elements = row_elements(column);
+  return {column, order.empty() ? nullptr : order.data(), elements, conversion(column.dtype, dtype),
+          elements * size_of(dtype)};
 }
 
 }  // namespace
@@ -137,13 +147,14 @@ void BatchLoop::take_rows(std::int64_t first, std::int64_t count) {
       continue;
     }
     if (!gathered_[i]) gathered_[i] = Tensor(inputs_[i].dtype, shapes_of(std::min(batch_size_, samples_))[i]);
-    const std::int64_t elements = row_elements(column), bytes = elements * size_of(inputs_[i].dtype);
-    const Rows rows{column, order_.empty() ? nullptr : order_.data(), elements,
-                    conversion(column.dtype, inputs_[i].dtype), bytes};
+    const Rows rows = rows_of(column, order_, inputs_[i].dtype);
+    const std::int64_t bytes = rows.out_bytes;
     char* out = gathered_[i].data_as<char>();
     parallel_for(count, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(bytes, 1)),
                  [&](std::int64_t from, std::int64_t to) { rows.take(first + from, first + to, out + from * bytes); });
     in_[i] = out;
+    const std::int64_t next = first + count, next_end = std::min(next + count, samples_);
+    if (count * bytes <= kFetched) rows.fetch(next, next_end);
   }
 }
 

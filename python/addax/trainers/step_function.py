@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from addax import tree
-from addax.backend.function import CompiledFunction, RecordedFunction, _Static
+from addax.backend.function import CompiledFunction, RecordedFunction
 
 _KEPT_SHAPES = 64
 
@@ -25,12 +25,7 @@ class StepResult:
         recorded, values = self._recorded, self._values
         if recorded is None:
             return values
-        if recorded.single:
-            return values[0]
-        return tree.map_structure(
-            lambda leaf: leaf.value if isinstance(leaf, _Static) else values[leaf],
-            recorded.outputs,
-        )
+        return recorded.assemble(values)
 
 
 class EagerStep:

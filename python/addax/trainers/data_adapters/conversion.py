@@ -10,6 +10,7 @@ from addax.backend import config
 from addax.backend.tensor import Tensor
 
 _KEPT = {"float32", "int32", "int64", "uint8", "bool"}
+_READY = frozenset(np.dtype(name) for name in _KEPT)
 _WIDER = {
     "int8": "int32",
     "int16": "int32",
@@ -45,6 +46,13 @@ def target_dtype(array: np.ndarray, name: str) -> np.dtype:
         f"Invalid dtype: {dtype.name}. The array of `{name}`, of shape {array.shape}, must hold "
         f"numbers.{advice}"
     )
+
+
+def is_ready(x: Any) -> bool:
+    """Whether it is an array of samples, at least one, that the core takes as it is."""
+    if type(x) is not np.ndarray or not x.ndim or not x.shape[0] or not x.flags.c_contiguous:
+        return False
+    return x.dtype in _READY and (x.dtype.kind != "f" or config.floatx() == "float32")
 
 
 def is_array(x: Any) -> bool:
