@@ -150,6 +150,13 @@ Source source_for(const Matmul<T>& job, const Plan& p, std::int64_t batch) {
 // Tasks: as large as the caches like, then smaller while there are too few of them and they are not tiny.
 template <class T>
 void cut_into_tasks(const Matmul<T>& job, std::int64_t batch, Plan& p) {
+  const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
+  if (flops <= kTaskFlops && batch == 1) {  // one task, and not a division more than a tiny product can bear
+    p.task_rows = p.blocking.rows;
+    p.task_panels = p.panels;
+    p.row_tasks = p.column_tasks = 1;
+    return;
+  }
   const std::int64_t block_rows = ceil_div(std::max<std::int64_t>(job.m, 1), p.blocking.rows);
   const bool all_rows = p.source == Source::own && job.m <= kOwnRows;
   std::int64_t most_rows = all_rows ? kOwnRows : kTaskRows;
@@ -158,7 +165,6 @@ void cut_into_tasks(const Matmul<T>& job, std::int64_t batch, Plan& p) {
   if (job.tail != nullptr) most_rows = std::min(most_rows, kTailElements / (p.task_panels * p.width));
   p.task_rows = std::clamp<std::int64_t>(most_rows / block_rows, 1, p.blocking.rows);
   const auto tasks = [&] { return batch * ceil_div(p.blocking.rows, p.task_rows) * ceil_div(p.panels, p.task_panels); };
-  const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
   const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, 32);
   if (!all_rows) {
     while (tasks() < wanted && p.task_rows * block_rows > kLeastTaskRows) p.task_rows = ceil_div(p.task_rows, 2);
@@ -214,19 +220,19 @@ void fetch(const T* block, std::int64_t stride, std::int64_t rows, std::int64_t 
 template <class T>
 class Task {
  public:
-  Task(const Matmul<T>& job, const Plan& plan, std::int64_t index)
+  Task(const Matmul<T>& job, const Plan& plan, std::int64_t batch, std::int64_t row_task, std::int64_t column_task)
       : job_(job),
         plan_(plan),
-        batch_(index / plan.column_tasks / plan.row_tasks),
-        item_(job, batch_),
+        batch_(batch),
+        item_(job, batch),
         lda_(lda_of(job)),
-        ldb_(ldb_of(job)) {
-    const std::int64_t row_task = index / plan.column_tasks % plan.row_tasks;
-    first_block_ = row_task * plan.task_rows;
-    last_block_ = std::min(plan.blocking.rows, first_block_ + plan.task_rows);
-    first_panel_ = index % plan.column_tasks * plan.task_panels;
-    last_panel_ = std::min(plan.panels, first_panel_ + plan.task_panels);
-  }
+        ldb_(ldb_of(job)),
+        block_rows_(job.m / plan.blocking.rows),
+        longer_blocks_(job.m % plan.blocking.rows),
+        first_block_(row_task * plan.task_rows),
+        last_block_(std::min(plan.blocking.rows, first_block_ + plan.task_rows)),
+        first_panel_(column_task * plan.task_panels),
+        last_panel_(std::min(plan.panels, first_panel_ + plan.task_panels)) {}
 
   void run(const T* panels) {
     const std::int64_t chunks = std::max<std::int64_t>(1, ceil_div(job_.k, kDepth));
@@ -244,7 +250,8 @@ class Task {
   }
 
  private:
-  std::int64_t row_of(std::int64_t block) const { return cut(job_.m, plan_.blocking.rows, block); }
+  // cut(m, blocks, block), divided once.
+  std::int64_t row_of(std::int64_t block) const { return block * block_rows_ + std::min(block, longer_blocks_); }
   const T* a_at(std::int64_t row) const {
     return item_.a + (job_.transpose_a ? first_k_ * lda_ + row : row * lda_ + first_k_);
   }
@@ -315,7 +322,8 @@ class Task {
   const std::int64_t batch_;
   const Item<T> item_;
   const std::int64_t lda_, ldb_;
-  std::int64_t first_block_, last_block_, first_panel_, last_panel_;
+  const std::int64_t block_rows_, longer_blocks_;
+  const std::int64_t first_block_, last_block_, first_panel_, last_panel_;
   std::int64_t first_k_ = 0, depth_ = 0;  // of the current chunk
   T* packed_a_ = nullptr;
 };
@@ -437,10 +445,17 @@ void matmul(const Matmul<T>& job) {
     panels = packed;
   }
   const std::int64_t tasks = batch * plan.row_tasks * plan.column_tasks;
+  if (tasks == 1) {
+    Task<T>(job, plan, 0, 0, 0).run(panels);
+    return;
+  }
   const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
   const std::int64_t grain = std::max<std::int64_t>(1, tasks * kTaskFlops / 2 / std::max<std::int64_t>(1, flops));
   parallel_for(tasks, grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t t = first; t < last; ++t) Task<T>(job, plan, t).run(panels);
+    for (std::int64_t t = first; t < last; ++t) {
+      const std::int64_t column_task = t % plan.column_tasks, above = t / plan.column_tasks;
+      Task<T>(job, plan, above / plan.row_tasks, above % plan.row_tasks, column_task).run(panels);
+    }
   });
 }
 

@@ -2,6 +2,8 @@
 #include "kernels/matmul.h"
 
 #include <algorithm>
+#include <memory>
+#include <type_traits>
 
 #include "addax/ops.h"
 #include "kernels/kernels.h"
@@ -86,8 +88,9 @@ Specs infer_epilogue(const Infer& in) {
   return infer_tail(in, own, out[0]);
 }
 
+// The job but for its pointers: sizes, strides and flags.
 template <class T>
-Matmul<T> job_of(const Run& r) {
+Matmul<T> shape_of(const Run& r) {
   const Shape &a = r.input(0).shape, &b = r.input(1).shape, &c = r.output(0).shape;
   Matmul<T> job{};
   job.transpose_a = r.attributes().flag("transpose_a");
@@ -95,10 +98,6 @@ Matmul<T> job_of(const Run& r) {
   job.m = c[c.rank() - 2];
   job.n = c[c.rank() - 1];
   job.k = job.transpose_a ? a[a.rank() - 2] : a[a.rank() - 1];
-  job.a = r.in<T>(0);
-  job.b = r.in<T>(1);
-  job.c = r.out<T>(0);
-  job.workspace = r.workspace();
   job.batch_rank = c.rank() - 2;
   std::int64_t a_stride = job.m * job.k, b_stride = job.k * job.n, b_items = 1;
   for (int d = job.batch_rank - 1; d >= 0; --d) {
@@ -127,31 +126,72 @@ Matmul<T> job_of(const Run& r) {
   return job;
 }
 
+// What a planned step keeps, so that a run need not look attributes up: a tiny product takes less time than that.
+template <class T>
+struct Prepared {
+  Matmul<T> job;  // without pointers
+  int own_inputs = 2;
+  PreparedTail tail;
+};
+
+template <class T>
+Matmul<T> job_of(const Run& r) {
+  Matmul<T> job = r.prepared<Prepared<T>>().job;
+  job.a = r.in<T>(0);
+  job.b = r.in<T>(1);
+  job.c = r.out<T>(0);
+  job.workspace = r.workspace();
+  return job;
+}
+
+template <class F>
+auto visit_product(const Run& r, const F& f) {
+  if (r.input(0).dtype == DType::bfloat16) return f(std::type_identity<kernels::BrainHalf>{});
+  return visit_floating(r.input(0).dtype, r.operation().name,
+                        [&](auto tag) { return f(std::type_identity<typename decltype(tag)::type>{}); });
+}
+
+std::shared_ptr<void> prepare_product(const Run& r) {
+  return visit_product(r, [&](auto tag) -> std::shared_ptr<void> {
+    using T = typename decltype(tag)::type;
+    auto prepared = std::make_shared<Prepared<T>>();
+    prepared->job = shape_of<T>(r);
+    return prepared;
+  });
+}
+
 // bfloat16 stays bfloat16: float32 sums, rounded once.
 void run_product(const Run& r) {
-  if (r.input(0).dtype == DType::bfloat16) {
-    kernels::kernels().matmul_bf16.run(job_of<kernels::BrainHalf>(r));
-    return;
-  }
-  visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+  visit_product(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    kernels::kernels().matmul.of<T>().run(job_of<T>(r));
+    if constexpr (std::is_same_v<T, kernels::BrainHalf>) {
+      kernels::kernels().matmul_bf16.run(job_of<T>(r));
+    } else {
+      kernels::kernels().matmul.of<T>().run(job_of<T>(r));
+    }
   });
 }
 
 std::shared_ptr<void> prepare_epilogue(const Run& r) {
-  return std::make_shared<PreparedTail>(prepare_tail(r, own_inputs(r.attributes())));
+  return visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) -> std::shared_ptr<void> {
+    using T = typename decltype(tag)::type;
+    auto prepared = std::make_shared<Prepared<T>>();
+    prepared->job = shape_of<T>(r);
+    prepared->job.activation = activation_of(r);
+    prepared->own_inputs = own_inputs(r.attributes());
+    prepared->tail = prepare_tail(r, prepared->own_inputs);
+    return prepared;
+  });
 }
 
 void run_epilogue(const Run& r) {
-  const int own = own_inputs(r.attributes());
   visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
     using T = typename decltype(tag)::type;
+    const Prepared<T>& prepared = r.prepared<Prepared<T>>();
     Matmul<T> job = job_of<T>(r);
-    if (own == 3) job.bias = r.in<T>(2);
-    job.activation = activation_of(r);
+    if (prepared.own_inputs == 3) job.bias = r.in<T>(2);
     if constexpr (std::is_same_v<T, float>) {
-      const TailCall call(r, r.prepared<PreparedTail>(), own);
+      const TailCall call(r, prepared.tail, prepared.own_inputs);
       job.c = call.result();
       job.tail = call.tail();
       kernels::kernels().matmul.f32.run(job);
@@ -178,11 +218,14 @@ void run_pack(const Run& r) {
 }
 
 std::int64_t product_workspace(const Run& r) {
-  if (r.input(0).dtype == DType::bfloat16)
-    return kernels::kernels().matmul_bf16.workspace(job_of<kernels::BrainHalf>(r));
-  return visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+  return visit_product(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return kernels::kernels().matmul.of<T>().workspace(job_of<T>(r));
+    const Matmul<T> job = shape_of<T>(r);
+    if constexpr (std::is_same_v<T, kernels::BrainHalf>) {
+      return kernels::kernels().matmul_bf16.workspace(job);
+    } else {
+      return kernels::kernels().matmul.of<T>().workspace(job);
+    }
   });
 }
 
@@ -231,6 +274,7 @@ std::span<const Operation> matmul_family() {
        .run = run_product,
        .workspace = product_workspace,
        .flops = product_flops,
+       .prepare = prepare_product,
        .gradient = product_gradient},
       {.name = "matmul_epilogue",
        .min_inputs = 2,
