@@ -19,8 +19,6 @@ Program constant_folding(Program program);
 Program transpose_folding(Program program);
 // Zeros around an image become the padding of the convolution that reads it.
 Program padding_folding(Program program);
-// Zeros around the image of a convolution become its padding.
-Program padding_folding(Program program);
 // Fixed factors and offsets along the channels of a product with fixed weights go into its weights and bias.
 Program affine_folding(Program program);
 // Masks and sums of the gradient of a max pooling are taken before it spreads over the image.
