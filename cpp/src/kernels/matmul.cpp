@@ -12,8 +12,8 @@
 // Blocking after Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008), with two
 // differences. A is not copied unless it is transposed: a block of 9 rows by 3 vectors reads A along 9 rows, which fit
 // the 8 ways of L1 even where they lie a multiple of 4 KB apart (14 rows by 2 vectors lose a quarter there), and keeps
-// 27 of 28 possible multiplications in flight. And B is copied in panels only where more than a few blocks of rows will
-// read it. C is cut into tasks by the sizes alone, so the result does not depend on the number of threads.
+// 27 of 28 possible multiplications in flight. And B is copied in panels only where many rows will read it. C is cut
+// into tasks by the sizes alone, so the result does not depend on the number of threads.
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
@@ -37,7 +37,12 @@ constexpr std::int64_t kSharedBytes = std::int64_t{64} << 20;
 // is then packed by the task, and the copy never leaves the cache.
 constexpr std::int64_t kOwnRows = 512;
 constexpr std::int64_t kOwnBytes = std::int64_t{2} << 20;
-// Rows from which a packed B pays for its copy.
+// Rows up to which B is read as it lies: a chunk of a panel stays in L2 while the blocks of rows go by, and a copy
+// costs more than it saves (128x512x784: 92-96 % of peak without, 80 % with). Rows of B that lie a multiple of 4 KB
+// apart share so few sets of L2 that the copy pays much earlier.
+constexpr std::int64_t kDirectRows = 512;
+constexpr std::int64_t kDirectRowsInConflict = 64;
+// Rows from which a transposed A is packed.
 constexpr std::int64_t kPackRows = 28;
 // Operands beyond this size lie behind L2. Their lines are asked for a block ahead: too few of them follow one another
 // for the machine to see them coming.
@@ -140,7 +145,9 @@ template <class T>
 Source source_for(const Matmul<T>& job, const Plan& p, std::int64_t batch) {
   if (job.packed_b) return Source::given;
   const bool small = job.k * job.n * static_cast<std::int64_t>(sizeof(T)) <= kSmallBytes;
-  if (!job.transpose_b && (p.panels == 1 || small || job.m <= kPackRows)) return Source::direct;
+  const bool conflict = ldb_of(job) * static_cast<std::int64_t>(sizeof(T)) % kWayBytes == 0;
+  const std::int64_t direct_rows = conflict ? kDirectRowsInConflict : kDirectRows;
+  if (!job.transpose_b && (p.panels == 1 || small || job.m <= direct_rows)) return Source::direct;
   bool same = true;
   for (int d = 0; d < job.batch_rank; ++d) same = same && (job.b_strides[d] == 0 || job.batch[d] == 1);
   const bool nobody_else = job.m <= kOwnRows && p.packed_b_bytes > kOwnBytes;
