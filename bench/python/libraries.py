@@ -22,6 +22,7 @@ class Library:
         trains, infers: Which of the two.
         environment: Of its process.
         slow_convolutions: Whether training a convolutional network takes minutes to compile.
+        defined: Workloads that have a definition; all if empty.
     """
 
     modules: tuple[str, ...]
@@ -30,11 +31,14 @@ class Library:
     infers: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     slow_convolutions: bool = False
+    defined: tuple[str, ...] = ()
 
-    def too_slow(self, workload: Workload, mode: str) -> str:
-        """Why the library is left out of a race, if it is."""
+    def left_out(self, workload: Workload, mode: str) -> str:
+        """Why the library takes no part in a race, if it does not."""
+        if self.defined and workload.name not in self.defined:
+            return "no definition"
         if self.slow_convolutions and mode == "train" and len(workload.shape) == 3:
-            return "left out: XLA takes minutes to compile the step, which is slow"
+            return "XLA takes minutes to compile the step, which is slow"
         return ""
 
 
@@ -61,7 +65,12 @@ LIBRARIES = {
         ("keras", "torch"), "keras_engine", environment={"KERAS_BACKEND": "torch"}
     ),
     "jax": Library(
-        ("jax",), "jax_engine", trains=True, infers=True, environment={"JAX_PLATFORMS": "cpu"}
+        ("jax",),
+        "jax_engine",
+        trains=True,
+        infers=True,
+        environment={"JAX_PLATFORMS": "cpu"},
+        defined=("tiny_mlp", "mlp", "tabular", "text", "lstm", "gru", "transformer"),
     ),
     "torch": Library(
         ("torch",),

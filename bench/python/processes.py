@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from libraries import Place
+
+# Seconds in which the threads of the last worker, which may spin for a while, go to sleep.
+_PAUSE = 0.02
 
 
 class WorkerError(RuntimeError):
@@ -81,14 +85,25 @@ class Worker:
 
 
 def take_turns(
-    workers: list[Worker], rounds: int, run: Callable[[Worker], dict[str, float]]
+    workers: list[Worker],
+    rounds: int,
+    run: Callable[[Worker], dict[str, float]],
+    seconds: float = float("inf"),
 ) -> dict[str, list[dict[str, float]]]:
-    """Runs `rounds` rounds with all workers by turns: library → what each round measured."""
+    """Runs rounds with all workers by turns, no further one after `seconds`.
+
+    Returns:
+        Library → what each round measured.
+    """
     found: dict[str, list[dict[str, float]]] = {worker.library: [] for worker in workers}
+    end = time.monotonic() + seconds
     for number in range(rounds):
         # Every other round backwards: nobody always comes after the same neighbour.
         for worker in workers if number % 2 == 0 else workers[::-1]:
+            time.sleep(_PAUSE)
             found[worker.library].append(run(worker))
+        if time.monotonic() > end:
+            break
     return found
 
 

@@ -84,9 +84,9 @@ def start(
         for library, python in settings.pythons.items():
             if not getattr(LIBRARIES[library], {"train": "trains", "infer": "infers"}[mode]):
                 continue
-            reason = LIBRARIES[library].too_slow(workload, mode)
+            reason = LIBRARIES[library].left_out(workload, mode)
             if reason:
-                empty[library] = reason
+                empty[library] = f"{library}: {reason}"
                 continue
             workers.append(Worker(place(library, python, threads), available_cores()[-threads:]))
             workers[-1].make(
@@ -127,6 +127,8 @@ def _measure(
     def ask(worker: Worker) -> dict[str, float]:
         return worker.call("measure", **arguments)
 
+    # A call that takes longer than its slice makes fewer rounds.
+    taken = take_turns(able, settings.rounds, ask, 2 * settings.budget)
     return {
         library: {
             "wall": median(one["wall"] for one in rounds),
@@ -135,5 +137,5 @@ def _measure(
             "cpu_min": min(one["cpu_min"] for one in rounds),
             "rounds": len(rounds),
         }
-        for library, rounds in take_turns(able, settings.rounds, ask).items()
+        for library, rounds in taken.items()
     }

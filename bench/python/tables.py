@@ -19,13 +19,14 @@ def render(found: dict[str, Any], clock: str) -> str:
         clock: "wall" or "cpu" (medians), "wall_min" or "cpu_min".
     """
     parts = [description(found), *tables(found["results"], clock)]
-    empty = {
-        (result["workload"], result["mode"], library): reason
-        for result in found["results"]
-        for library, reason in result["empty"].items()
-    }
+    empty: dict[str, list[str]] = {}
+    for result in found["results"]:
+        for reason in result["empty"].values():
+            of_reason = empty.setdefault(reason, [])
+            if result["workload"] not in of_reason:
+                of_reason.append(result["workload"])
     if empty:
-        lines = [f"- {name}, {mode}, {reason}" for (name, mode, _), reason in empty.items()]
+        lines = [f"- {reason} ({', '.join(names)})" for reason, names in empty.items()]
         parts.append("\n".join(["Empty cells:", "", *lines]))
     return "\n\n".join(parts) + "\n"
 

@@ -126,14 +126,15 @@ class Training(base.Training):
 
 
 class Inference(base.Inference):
-    """`predict_on_batch`, or where the model has it, a compiled predictor that is held."""
+    """Addax: a predictor that is held. Keras: `predict_on_batch`."""
 
     def calls(self) -> dict[str, Callable[[], Any]]:
         keras = module_of(self.library, self.threads)
         model = build(keras, self.workload, self.folder)
+        held = model.predictor() if self.library == "addax" else model.predict_on_batch
         found: dict[str, Callable[[], Any]] = {}
         for batch, x in self.inputs.items():
-            found[f"b{batch}"] = _bound(model.predict_on_batch, x)
+            found[f"b{batch}"] = _bound(held, x)
             if self.workload.ways:
                 found[f"b{batch} predict_on_batch"] = _bound(model.predict_on_batch, x)
                 found[f"b{batch} predict"] = _bound(model.predict, x, verbose=0)
