@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +135,8 @@ class Inference(base.Inference):
         held = model.predictor() if self.library == "addax" else model.predict_on_batch
         found: dict[str, Callable[[], Any]] = {}
         for batch, x in self.inputs.items():
-            found[f"b{batch}"] = _bound(held, x)
+            found[f"b{batch}"] = partial(held, x)
             if self.workload.ways:
-                found[f"b{batch} predict_on_batch"] = _bound(model.predict_on_batch, x)
-                found[f"b{batch} predict"] = _bound(model.predict, x, verbose=0)
+                found[f"b{batch} predict_on_batch"] = partial(model.predict_on_batch, x)
+                found[f"b{batch} predict"] = partial(model.predict, x, verbose=0)
         return found
-
-
-def _bound(function: Callable[..., Any], x: Any, **options: Any) -> Callable[[], Any]:
-    return lambda: function(x, **options)
