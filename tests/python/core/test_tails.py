@@ -84,3 +84,18 @@ def test_products_of_no_rows_have_tails_too():
     program = record(lambda x: ops.tanh(ops.matmul(x, W) + B), (None, 6))
     found = _core.Executable(program).run([np.zeros((0, 6), "float32")])[0]
     assert found.shape == (0, 40)
+
+
+def test_a_new_value_of_a_variable_is_written_over_the_old_one_by_its_own_step():
+    weight = Variable(np.ones((6, 40), "float32"))
+
+    def update(x, dy):
+        weight.assign(weight - 0.1 * ops.matmul(ops.transpose(x), dy))
+        return ops.sum(dy)
+
+    names = record(update, (5, 6), (5, 40)).step_names
+    assert "fused" in names and "matmul" in names
+    x, dy = generator.normal(size=(5, 6)), generator.normal(size=(5, 40))
+    x, dy = x.astype("float32"), dy.astype("float32")
+    _core.Executable(record(update, (5, 6), (5, 40))).run([x, dy])
+    assert np.allclose(ops.convert_to_numpy(weight), 1 - 0.1 * x.T @ dy, atol=1e-5)

@@ -21,6 +21,8 @@ class TailFusion {
  public:
   explicit TailFusion(Program program) : program_(std::move(program)), reads_(count_reads(program_)) {
     maker_.assign(program_.slots.size(), -1);
+    assigned_.assign(program_.slots.size(), false);
+    for (const Assignment& a : program_.assignments) assigned_[at(a.slot)] = true;
   }
 
   // Steps are taken in order; an element-wise one joins the product that made one of its operands if it can.
@@ -90,7 +92,14 @@ class TailFusion {
     return best;
   }
 
+  // New values of variables are written over the old ones by a step of its own, but would have to be copied from a
+  // product: an optimizer's update as a tail moves more bytes than it saves.
+  bool updates_state(const Step& step) const {
+    return std::any_of(step.outputs.begin(), step.outputs.end(), [&](int slot) { return assigned_[at(slot)]; });
+  }
+
   bool join(const Step& step) {
+    if (updates_state(step)) return false;
     const std::optional<List> list = list_of(step);
     const int first = list ? operand_of(step, *list) : -1;
     if (first < 0) return false;
@@ -139,7 +148,8 @@ class TailFusion {
 
   Program program_;
   std::vector<int> reads_;
-  std::vector<int> maker_;  // slot → step of done_; −1 if none
+  std::vector<int> maker_;      // slot → step of done_; −1 if none
+  std::vector<bool> assigned_;  // slots whose values become a variable's
   std::vector<Step> done_;
   std::vector<bool> moved_;  // steps of done_ that stand further down, with a tail
 };
