@@ -122,8 +122,17 @@ struct Problem {
     biases = r.vector<T>(s.out_channels);
   }
 
-  void forward(T* y) const {
+  // The weights packed once, if the kernels pack them.
+  std::vector<T> packed(bool transposed) const {
+    if (functions<T>(kind).packed_size == nullptr) return {};
+    std::vector<T> values(static_cast<std::size_t>(functions<T>(kind).packed_size(shape, transposed)), T(77));
+    if (!values.empty()) functions<T>(kind).pack(shape, transposed, w.data(), values.data());
+    return values;
+  }
+
+  void forward(T* y, const T* packed = nullptr) const {
     Conv<T> job{};
+    job.packed = packed;
     job.shape = shape;
     job.x = x.data();
     job.w = w.data();
@@ -134,8 +143,9 @@ struct Problem {
     job.workspace = memory.get();
     functions<T>(kind).forward(job);
   }
-  void data_gradient(T* dx) const {
+  void data_gradient(T* dx, const T* packed = nullptr) const {
     Conv<T> job{};
+    job.packed = packed;
     job.shape = shape;
     job.y = dy.data();
     job.w = w.data();
@@ -175,6 +185,16 @@ struct Problem {
     test::check_close(got_y, y, test::tolerance<T>(volume(shape.kernel) * shape.in_channels));
     data_gradient(got_dx.data());
     test::check_close(got_dx, dx, test::tolerance<T>(volume(shape.kernel) * shape.out_channels));
+    if (const std::vector<T> weights = packed(false); !weights.empty()) {
+      test::Guarded<T> again(y_size);
+      forward(again.data(), weights.data());
+      test::check_close(again, y, test::tolerance<T>(volume(shape.kernel) * shape.in_channels));
+    }
+    if (const std::vector<T> weights = packed(true); !weights.empty()) {
+      test::Guarded<T> again(x_size);
+      data_gradient(again.data(), weights.data());
+      test::check_close(again, dx, test::tolerance<T>(volume(shape.kernel) * shape.out_channels));
+    }
     kernel_gradient(got_dw.data());
     test::check_close(got_dw, dw, test::tolerance<T>(shape.batch * volume(shape.out)));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/conv_kernel_gradient.h"
+#include "kernels/conv_tail.h"
 #include "kernels/conv_walk.h"
 #include "kernels/matmul.h"
 
@@ -68,6 +69,23 @@ Matmul<T> data_product(const ConvShape& s) {
   return job;
 }
 
+template <class T>
+void run_product(const Conv<T>& job, const T* a, Matmul<T> product) {
+  product.a = a;
+  product.b = job.w;
+  if (job.packed != nullptr) {
+    product.b = job.packed;
+    product.packed_b = true;
+    product.transpose_b = false;
+  }
+  product.c = job.result;
+  product.bias = job.bias;
+  product.activation = job.activation;
+  product.tail = job.tail;
+  product.workspace = job.workspace;
+  multiply(product);
+}
+
 // ---- The workspace of a walk: taps, groups of taps, packed weights.
 
 template <class T>
@@ -100,8 +118,8 @@ std::int64_t workspace_bytes(const ConvShape& s, bool transposed) {
 template <class T>
 void prepare_weights(const Conv<T>& job, const WeightPlan& plan, T* memory, Walk<T>& walk) {
   walk.w = job.w;
-  walk.packed = nullptr;
-  if (plan.lies_right) return;
+  walk.packed = job.packed;
+  if (plan.lies_right || job.packed != nullptr) return;
   pack_weights(plan, job.w, memory);
   walk.packed = memory;
 }
@@ -129,17 +147,7 @@ Walk<T> forward_walk(const ConvShape& s) {
 template <class T>
 void forward(const Conv<T>& job) {
   const ConvShape s = canonical(job.shape);
-  if (is_product(s)) {
-    Matmul<T> product = forward_product<T>(s);
-    product.a = job.x;
-    product.b = job.w;
-    product.c = job.result;
-    product.bias = job.bias;
-    product.activation = job.activation;
-    product.workspace = job.workspace;
-    multiply(product);
-    return;
-  }
+  if (is_product(s)) return run_product(job, job.x, forward_product<T>(s));
   const Workspace<T> memory = workspace_of<T>(s, job.workspace);
   const WeightPlan weights = plan_weights<T>(s, false);
   Walk<T> w = forward_walk<T>(s);
@@ -147,6 +155,7 @@ void forward(const Conv<T>& job) {
   w.result = job.result;
   w.bias = job.bias;
   w.activation = job.activation;
+  w.tail = job.tail;
   w.taps = memory.taps;
   w.tap_count = forward_taps(s, memory.taps);
   prepare_weights(job, weights, memory.packed, w);
@@ -183,32 +192,25 @@ Walk<T> data_walk(const ConvShape& s, const std::int64_t (&phase)[kSpatial]) {
 template <class T>
 void data_gradient(const Conv<T>& job) {
   const ConvShape s = canonical(job.shape);
-  if (is_product(s)) {
-    Matmul<T> product = data_product<T>(s);
-    product.a = job.y;
-    product.b = job.w;
-    product.c = job.result;
-    product.bias = job.bias;
-    product.activation = job.activation;
-    product.workspace = job.workspace;
-    multiply(product);
-    return;
-  }
+  if (is_product(s)) return run_product(job, job.y, data_product<T>(s));
   const Workspace<T> memory = workspace_of<T>(s, job.workspace);
   const WeightPlan weights = plan_weights<T>(s, true);
   Walk<T> packed{};
   prepare_weights(job, weights, memory.packed, packed);
+  const bool whole = s.stride[0] == 1 && s.stride[1] == 1 && s.stride[2] == 1;  // one phase
   for_each_phase(s, [&](const std::int64_t(&phase)[kSpatial]) {
     Walk<T> w = data_walk<T>(s, phase);
     w.image = job.y;
     w.result = job.result + ((phase[0] * s.in[1] + phase[1]) * s.in[2] + phase[2]) * s.in_channels;
     w.bias = job.bias;
     w.activation = job.activation;
+    w.tail = whole ? job.tail : nullptr;
     w.packed = packed.packed;
     w.taps = memory.taps;
     w.tap_count = gradient_taps(s, phase, memory.taps, w.planes);
     run_walk(w, weights, memory.groups);
   });
+  if (job.tail != nullptr && !whole) run_whole_tail(*job.tail, s.batch * volume(s.in), s.in_channels);
 }
 
 template <class T>
@@ -217,10 +219,41 @@ std::int64_t data_gradient_workspace(const ConvShape& shape) {
   return is_product(s) ? multiply_workspace(data_product<T>(s)) : workspace_bytes<T>(s, true);
 }
 
+// ---- Weights packed once.
+
+template <class T>
+std::int64_t packed_size(const ConvShape& shape, bool transposed) {
+  const ConvShape s = canonical(shape);
+  if (is_product(s)) {
+    const Matmul<T> product = transposed ? data_product<T>(s) : forward_product<T>(s);
+    return products().of<T>().packed_size(product.k, product.n);
+  }
+  const WeightPlan weights = plan_weights<T>(s, transposed);
+  return weights.lies_right ? 0 : weights.size();
+}
+
+template <class T>
+void pack(const ConvShape& shape, bool transposed, const T* w, T* packed) {
+  const ConvShape s = canonical(shape);
+  if (is_product(s)) {
+    const Matmul<T> product = transposed ? data_product<T>(s) : forward_product<T>(s);
+    products().of<T>().pack(w, transposed ? product.k : product.n, transposed, product.k, product.n, packed);
+    return;
+  }
+  const WeightPlan weights = plan_weights<T>(s, transposed);
+  if (!weights.lies_right) pack_weights(weights, w, packed);
+}
+
 template <class T>
 ConvFunctions<T> functions() {
-  return {&forward<T>,           &data_gradient<T>,           &conv_kernel_gradient<T>,
-          &forward_workspace<T>, &data_gradient_workspace<T>, &conv_kernel_gradient_workspace<T>};
+  return {&forward<T>,
+          &data_gradient<T>,
+          &conv_kernel_gradient<T>,
+          &forward_workspace<T>,
+          &data_gradient_workspace<T>,
+          &conv_kernel_gradient_workspace<T>,
+          &packed_size<T>,
+          &pack<T>};
 }
 
 }  // namespace

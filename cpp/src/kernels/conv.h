@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/activation.h"
+#include "kernels/tail.h"
 
 namespace addax::kernels {
 
@@ -27,12 +28,17 @@ struct ConvShape {
 template <class T>
 struct Conv {
   ConvShape shape;
-  const T* x;               // forward, kernel gradient
-  const T* w;               // forward, data gradient
-  const T* y;               // gradients: dL/dy
-  T* result;                // y, dL/dx or dL/dw
-  const T* bias = nullptr;  // forward: out_channels values, or null
+  const T* x;  // forward, kernel gradient
+  const T* w;  // forward, data gradient
+  const T* y;  // gradients: dL/dy
+  T* result;   // y, dL/dx or dL/dw
+  // Forward and data gradient: a value per channel of the result, or null, and what is applied after it.
+  const T* bias = nullptr;
   Activation activation = Activation::none;
+  // Forward and data gradient: what ConvFunctions::pack made of w, which is then not read; or null.
+  const T* packed = nullptr;
+  // Forward and data gradient of float32: run on the finished result, block by block.
+  const Tail* tail = nullptr;
   void* workspace = nullptr;  // 64-byte aligned, as many bytes as the workspace function says
 };
 
@@ -45,6 +51,10 @@ struct ConvFunctions {
   std::int64_t (*forward_workspace)(const ConvShape& shape);
   std::int64_t (*data_gradient_workspace)(const ConvShape& shape);
   std::int64_t (*kernel_gradient_workspace)(const ConvShape& shape);
+  // The weights in the order in which the forward pass, or if `transposed` the data gradient, reads them: elements,
+  // 0 if w serves as it lies. The layout depends on everything but the batch. Null: the family does not pack.
+  std::int64_t (*packed_size)(const ConvShape& shape, bool transposed) = nullptr;
+  void (*pack)(const ConvShape& shape, bool transposed, const T* w, T* packed) = nullptr;
 };
 
 struct ConvKernels {

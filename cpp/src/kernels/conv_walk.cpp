@@ -19,6 +19,8 @@ constexpr std::int64_t kMostTaskFlops = std::int64_t{1} << 23;
 constexpr std::int64_t kWantedTasks = 32;
 // A block of weights that shall stay in L2 while the pixels of a task go by.
 constexpr std::int64_t kWeightBytes = std::int64_t{192} << 10;
+// Of a task's result, if a tail runs on it: both shall be in L2 then.
+constexpr std::int64_t kTailBytes = std::int64_t{192} << 10;
 // Values in one run at most, so that runs can be grouped into such blocks.
 constexpr std::int64_t kLongestRun = 1536;
 
@@ -61,6 +63,10 @@ WalkPlan plan_walk(const Walk<T>& w, const WeightPlan& weights) {
   p.task_panels = heavy ? 1 : weights.panels;
   p.task_rows =
       std::clamp<std::int64_t>(kMostTaskFlops / (row_flops * p.task_panels), 1, std::max<std::int64_t>(1, p.rows));
+  if (w.tail != nullptr) {
+    const std::int64_t row_bytes = w.out[2] * w.out_stride[2] * static_cast<std::int64_t>(sizeof(T));
+    p.task_rows = std::clamp<std::int64_t>(kTailBytes / std::max<std::int64_t>(1, row_bytes), 1, p.task_rows);
+  }
   const auto tasks = [&] { return w.groups * ceil_div(p.rows, p.task_rows) * ceil_div(weights.panels, p.task_panels); };
   const std::int64_t flops = w.groups * p.rows * weights.panels * row_flops;
   const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, kWantedTasks);
@@ -127,11 +133,24 @@ struct Segment {
 
   // Panels [first_panel, last_panel).
   void run(std::int64_t first_panel, std::int64_t last_panel) const {
-    const Source<T> s = source();
-    if (weights.narrow) return run_narrow(s);
-    if constexpr (sizeof(T) == 4) {
-      if (weights.listed) return run_listed(s, first_panel, last_panel);
+    if (weights.narrow) {
+      run_narrow(source());
+    } else if (weights.listed) {
+      if constexpr (sizeof(T) == 4) run_listed(source(), first_panel, last_panel);
+    } else {
+      run_tiles(source(), first_panel, last_panel);
     }
+    if (w.tail != nullptr) finish(first_panel, last_panel);
+  }
+
+  void finish(std::int64_t first_panel, std::int64_t last_panel) const {
+    const std::int64_t row = ((sample * w.out[0] + depth) * w.out[1] + from) * w.out[2];
+    const std::int64_t column = group * w.out_channels + first_panel * weights.width;
+    const std::int64_t end = group * w.out_channels + std::min(w.out_channels, last_panel * weights.width);
+    run_tail(*w.tail, w.out_stride[2], row, (to - from) * w.out[2], column, end - column);
+  }
+
+  void run_tiles(const Source<T>& s, std::int64_t first_panel, std::int64_t last_panel) const {
     RunOf* const runs = thread_scratch_of<RunOf>(kRuns, group_count + 1);
     const std::int64_t blocks = ceil_div(w.out[2], max_rows<T>(weights.vectors));
     Tile<T> tile{};

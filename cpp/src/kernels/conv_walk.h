@@ -36,6 +36,7 @@ struct Walk {
   const T* packed;  // in the layout of the weights' plan; null if there is none
   const T* bias;
   Activation activation;
+  const Tail* tail;  // only if the result's pixels lie one after another
   Tap* taps;
   std::int64_t tap_count;
   std::int64_t planes;
@@ -101,7 +102,7 @@ struct DotRow {
   std::int64_t run_count;
   const T* w;  // of output channel 0
   std::int64_t w_step;
-  std::int64_t out_channels;
+  std::int64_t out_channels;  // 1 to 4
   T* result;
   std::int64_t result_step;
   std::int64_t pixels;

@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "base/scratch.h"
+#include "kernels/conv_tail.h"
 #include "kernels/epilogue.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
@@ -273,26 +274,30 @@ void run_walk(const Walk& w, const WinogradPlan& p, const float* packed) {
   });
 }
 
+void run(const Conv<float>& job, const Walk& w, bool transposed) {
+  const WinogradPlan p = plan_of(w);
+  if (job.packed == nullptr)
+    pack(job.w, job.shape.in_channels, job.shape.out_channels, transposed, p, static_cast<float*>(job.workspace));
+  run_walk(w, p, job.packed == nullptr ? static_cast<const float*>(job.workspace) : job.packed);
+  if (job.tail != nullptr) run_whole_tail(*job.tail, w.images * w.out_rows * w.out_columns, w.out_channels);
+}
+
 void forward(const Conv<float>& job) {
   Walk w = forward_walk(job.shape);
   w.image = job.x;
   w.result = job.result;
   w.bias = job.bias;
   w.activation = job.activation;
-  const WinogradPlan p = plan_of(w);
-  float* const packed = static_cast<float*>(job.workspace);
-  pack(job.w, job.shape.in_channels, job.shape.out_channels, false, p, packed);
-  run_walk(w, p, packed);
+  run(job, w, false);
 }
 
 void data_gradient(const Conv<float>& job) {
   Walk w = data_walk(job.shape);
   w.image = job.y;
   w.result = job.result;
-  const WinogradPlan p = plan_of(w);
-  float* const packed = static_cast<float*>(job.workspace);
-  pack(job.w, job.shape.in_channels, job.shape.out_channels, true, p, packed);
-  run_walk(w, p, packed);
+  w.bias = job.bias;
+  w.activation = job.activation;
+  run(job, w, true);
 }
 
 std::int64_t bytes_of(std::int64_t floats) { return whole_lines(floats * static_cast<std::int64_t>(sizeof(float))); }
@@ -305,11 +310,27 @@ std::int64_t data_gradient_workspace(const ConvShape& s) {
   return bytes_of(packed_size(s.out_channels, plan_of(data_walk(s))));
 }
 
+std::int64_t packed_size_of(const ConvShape& s, bool transposed) {
+  return transposed ? packed_size(s.out_channels, plan_of(data_walk(s)))
+                    : packed_size(s.in_channels, plan_of(forward_walk(s)));
+}
+
+void pack_once(const ConvShape& s, bool transposed, const float* w, float* packed) {
+  const WinogradPlan p = plan_of(transposed ? data_walk(s) : forward_walk(s));
+  pack(w, s.in_channels, s.out_channels, transposed, p, packed);
+}
+
 }  // namespace
 
 void fill(WinogradKernels& kernels) {
-  kernels.f32 = {&forward,           &data_gradient,           &winograd_kernel_gradient,
-                 &forward_workspace, &data_gradient_workspace, &winograd_kernel_gradient_workspace};
+  kernels.f32 = {&forward,
+                 &data_gradient,
+                 &winograd_kernel_gradient,
+                 &forward_workspace,
+                 &data_gradient_workspace,
+                 &winograd_kernel_gradient_workspace,
+                 &packed_size_of,
+                 &pack_once};
 }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

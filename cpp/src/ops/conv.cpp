@@ -10,6 +10,7 @@
 #include "kernels/kernels.h"
 #include "ops/activations.h"
 #include "ops/axes.h"
+#include "ops/tail.h"
 #include "ops/windows.h"
 
 namespace addax::ops {
@@ -70,39 +71,88 @@ void require_equal_dims(const Infer& in, const Dims& a, const Dims& b, std::stri
   for (std::size_t d = 0; d < a.size(); ++d) in.require_equal(a[d], b[d], what);
 }
 
+// ---- Weights: the convolution's kernel as it is, or what conv_pack made of it, whose sizes are then the attribute
+// `kernel`.
+
+bool is_packed(const Attributes& attributes) {
+  return attributes.has("kernel") && !attributes.integers("kernel").empty();
+}
+
+// The image and the weights; an epilogue has more inputs.
+void require_floats(const Infer& in) {
+  in.require_floating(0);
+  in.require_dtype(1, in.dtype(0));
+}
+
+// The dims of the kernel of a convolution of images of rank `rank`.
+Dims weights_of(const Infer& in, int rank) {
+  if (!is_packed(in.attributes())) {
+    in.require_rank(1, rank);
+    return in.dims(1);
+  }
+  const auto& kernel = in.attributes().integers("kernel");
+  if (static_cast<int>(kernel.size()) != rank) in.error("'kernel' must have ", rank, " entries");
+  for (const std::int64_t size : kernel)
+    if (size < 0) in.error("'kernel' must not have negative entries");
+  in.require_dtype(0, DType::float32);
+  in.require_rank(1, 1);
+  return Dims(kernel.begin(), kernel.end());
+}
+
+// The values of the weights, packed for images of the given dims, all known but the batch.
+std::int64_t packed_size(const Infer& in, Dims image, const Dims& w, ConvPass pass);
+
+// Packed weights must be those of this convolution.
+void check_packed(const Infer& in, const Dims& image, const Dims& w, ConvPass pass) {
+  if (is_packed(in.attributes()) && !(in.dims(1)[0] == packed_size(in, image, w, pass)))
+    in.error("the weights are not packed for this convolution");
+}
+
 template <Kind kind>
 Specs infer_forward(const Infer& in) {
-  in.require_floating(0);
-  in.require_same_dtypes();
-  in.require_rank(1, spatial_rank(in, 0) + 2);
-  return {{in.dtype(0), result_dims<kind>(in, in.dims(0), in.dims(1))}};
+  require_floats(in);
+  const Dims w = weights_of(in, spatial_rank(in, 0) + 2);
+  const Specs out = {{in.dtype(0), result_dims<kind>(in, in.dims(0), w)}};
+  check_packed(in, in.dims(0), w, ConvPass::forward);
+  return out;
 }
 
 // (dy, w) → dL/dx of the given shape.
 template <Kind kind>
 Specs infer_data(const Infer& in) {
-  in.require_floating(0);
-  in.require_same_dtypes();
+  require_floats(in);
   const int rank = spatial_rank(in, 0) + 2;
-  in.require_rank(1, rank);
+  const Dims w = weights_of(in, rank);
   const Dims& shape = in.attributes().dims("shape");
   if (static_cast<int>(shape.size()) != rank) in.error("'shape' must have rank ", rank, "; received ", shape);
   require_sizes(in, shape, "shape");
-  require_equal_dims(in, in.dims(0), result_dims<kind>(in, shape, in.dims(1)),
+  require_equal_dims(in, in.dims(0), result_dims<kind>(in, shape, w),
                      "sizes of the upstream gradient and the convolution's result");
+  check_packed(in, shape, w, ConvPass::data_gradient);
   return {{in.dtype(0), shape}};
 }
 
-// With a bias, or none, and an activation.
+// ---- Epilogues: a bias, or none, an activation, a tail.
+
+// Inputs before those of the tail.
+int own_inputs(const Attributes& attributes) { return attributes.flag("bias") ? 3 : 2; }
+
 template <Specs (*infer)(const Infer&)>
 Specs infer_epilogue(const Infer& in) {
-  Specs out = infer(in);
+  const Specs out = infer(in);
   activation_of(in);
-  if (in.count() == 3) {
+  const int own = own_inputs(in.attributes());
+  if (own == 3) {
+    if (in.count() < 3) in.error("the bias is missing");
     in.require_rank(2, 1);
+    in.require_dtype(2, in.dtype(0));
     in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result's channels");
   }
-  return out;
+  return infer_tail(in, own, out[0]);
+}
+
+std::shared_ptr<void> prepare_epilogue(const Run& r) {
+  return std::make_shared<PreparedTail>(prepare_tail(r, own_inputs(r.attributes())));
 }
 
 // (x, dy) → dL/dw for the given kernel size.
@@ -136,13 +186,13 @@ Specs infer_kernel(const Infer& in) {
 std::span<const std::int64_t> leading(const Shape& w) { return w.sizes().first(w.sizes().size() - 2); }
 
 template <Kind kind>
-ConvShape shape_of(const Run& r, const Shape& x, const Shape& y, const Shape& w) {
+ConvShape shape_of(const Attributes& attributes, const Shape& x, const Shape& y, const Shape& w) {
   ConvShape s{};
   s.batch = x[0];
   s.in_channels = x[x.rank() - 1];
   s.out_channels = y[y.rank() - 1];
-  s.groups = kind == Kind::depthwise ? 1 : r.attributes().integer("groups");
-  const Windows windows = windows_of(r.attributes(), leading(w));
+  s.groups = kind == Kind::depthwise ? 1 : attributes.integer("groups");
+  const Windows windows = windows_of(attributes, leading(w));
   fill_windows(windows, x, y, {s.in, s.out, s.kernel, s.stride, s.pad_low});
   const int missing = kernels::kSpatial - windows.rank();
   for (int d = 0; d < kernels::kSpatial; ++d)
@@ -162,18 +212,23 @@ const kernels::ConvFunctions<T>& functions(const ConvShape& shape, ConvPass pass
   }
 }
 
+// The sizes of the kernel, which are an attribute where it comes packed.
+Shape kernel_of(const Run& r) {
+  return is_packed(r.attributes()) ? Shape(r.attributes().integers("kernel")) : r.input(1).shape;
+}
+
 // Which of an operation's buffers are the image, the result and the kernel of the convolution.
 template <Kind kind>
 ConvShape forward_shape(const Run& r) {
-  return shape_of<kind>(r, r.input(0).shape, r.output(0).shape, r.input(1).shape);
+  return shape_of<kind>(r.attributes(), r.input(0).shape, r.output(0).shape, kernel_of(r));
 }
 template <Kind kind>
 ConvShape data_shape(const Run& r) {
-  return shape_of<kind>(r, r.output(0).shape, r.input(0).shape, r.input(1).shape);
+  return shape_of<kind>(r.attributes(), r.output(0).shape, r.input(0).shape, kernel_of(r));
 }
 template <Kind kind>
 ConvShape kernel_shape(const Run& r) {
-  return shape_of<kind>(r, r.input(0).shape, r.input(1).shape, r.output(0).shape);
+  return shape_of<kind>(r.attributes(), r.input(0).shape, r.input(1).shape, r.output(0).shape);
 }
 
 template <class Body>
@@ -181,21 +236,37 @@ auto with_type(const Run& r, const Body& body) {
   return visit_floating(r.input(0).dtype, r.operation().name, body);
 }
 
+// Runs body(job) for a convolution's job but for the image.
+template <class T, class Body>
+void with_job(const Run& r, const ConvShape& shape, const Body& body) {
+  Conv<T> job{};
+  job.shape = shape;
+  job.w = r.in<T>(1);
+  if (is_packed(r.attributes())) job.packed = r.in<T>(1);
+  job.result = r.out<T>(0);
+  job.workspace = r.workspace();
+  if (!r.operation().traits.internal) return body(job);
+  const int own = own_inputs(r.attributes());
+  if (own == 3) job.bias = r.in<T>(2);
+  job.activation = activation_of(r);
+  if constexpr (std::is_same_v<T, float>) {
+    const TailCall call(r, r.prepared<PreparedTail>(), own);
+    job.result = call.result();
+    job.tail = call.tail();
+    body(job);
+  } else {
+    body(job);
+  }
+}
+
 template <Kind kind>
 void run_forward(const Run& r) {
   with_type(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    Conv<T> job{};
-    job.shape = forward_shape<kind>(r);
-    job.x = r.in<T>(0);
-    job.w = r.in<T>(1);
-    job.result = r.out<T>(0);
-    if (r.input_count() == 3) {
-      job.bias = r.in<T>(2);
-      job.activation = activation_of(r);
-    }
-    job.workspace = r.workspace();
-    functions<kind, T>(job.shape, ConvPass::forward).forward(job);
+    with_job<T>(r, forward_shape<kind>(r), [&](Conv<T>& job) {
+      job.x = r.in<T>(0);
+      functions<kind, T>(job.shape, ConvPass::forward).forward(job);
+    });
   });
 }
 
@@ -203,13 +274,10 @@ template <Kind kind>
 void run_data(const Run& r) {
   with_type(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    Conv<T> job{};
-    job.shape = data_shape<kind>(r);
-    job.y = r.in<T>(0);
-    job.w = r.in<T>(1);
-    job.result = r.out<T>(0);
-    job.workspace = r.workspace();
-    functions<kind, T>(job.shape, ConvPass::data_gradient).data_gradient(job);
+    with_job<T>(r, data_shape<kind>(r), [&](Conv<T>& job) {
+      job.y = r.in<T>(0);
+      functions<kind, T>(job.shape, ConvPass::data_gradient).data_gradient(job);
+    });
   });
 }
 
@@ -248,6 +316,51 @@ std::int64_t kernel_workspace(const Run& r) {
     return functions<kind, typename decltype(tag)::type>(shape, ConvPass::kernel_gradient)
         .kernel_gradient_workspace(shape);
   });
+}
+
+// Two for every tap, those on the padding included.
+std::int64_t flops_of(const ConvShape& s, std::int64_t channels) {
+  const auto volume = [](const std::int64_t(&size)[kernels::kSpatial]) { return size[0] * size[1] * size[2]; };
+  return 2 * s.batch * volume(s.out) * volume(s.kernel) * channels * s.out_channels;
+}
+template <Kind kind, ConvShape (*shape_of)(const Run&)>
+std::int64_t flops(const Run& r) {
+  const ConvShape s = shape_of(r);
+  return flops_of(s, kind == Kind::depthwise ? 1 : s.in_channels / s.groups);
+}
+
+// ---- Packing. The layout follows from the kernel and the image, but not its batch.
+
+ConvPass pass_of(const Attributes& attributes) {
+  return attributes.flag("transposed") ? ConvPass::data_gradient : ConvPass::forward;
+}
+
+std::int64_t packed_size(const Infer& in, Dims image, const Dims& w, ConvPass pass) {
+  image[0] = Dim(1);
+  const Shape x = to_shape(image), y = to_shape(result_dims<Kind::direct>(in, image, w));
+  const ConvShape shape = shape_of<Kind::direct>(in.attributes(), x, y, to_shape(w));
+  return functions<Kind::direct, float>(shape, pass).packed_size(shape, pass == ConvPass::data_gradient);
+}
+
+// w → its packed form for the convolution of images of dims `image`, of a batch of 1, to results of dims `result`.
+Specs infer_pack(const Infer& in) {
+  in.require_dtype(0, DType::float32);
+  const int rank = spatial_rank(in, 0) + 2;
+  const Dims &image = in.attributes().dims("image"), &result = in.attributes().dims("result");
+  if (static_cast<int>(image.size()) != rank || static_cast<int>(result.size()) != rank)
+    in.error("'image' and 'result' must have rank ", rank, "; received ", image, " and ", result);
+  require_sizes(in, image, "image");
+  require_equal_dims(in, result, result_dims<Kind::direct>(in, image, in.dims(0)), "sizes of the result");
+  return {{DType::float32, {Dim(packed_size(in, image, in.dims(0), pass_of(in.attributes())))}}};
+}
+
+void run_pack(const Run& r) {
+  const Attributes& attributes = r.attributes();
+  const ConvShape shape = shape_of<Kind::direct>(attributes, to_shape(attributes.dims("image")),
+                                                 to_shape(attributes.dims("result")), r.input(0).shape);
+  const ConvPass pass = pass_of(attributes);
+  functions<Kind::direct, float>(shape, pass)
+      .pack(shape, pass == ConvPass::data_gradient, r.in<float>(0), r.out<float>(0));
 }
 
 // ---- Gradients. y(x, w), its data gradient dx(dy, w) and its kernel gradient dw(x, dy) are the three faces of one
@@ -326,6 +439,7 @@ Operation forward_operation(const char* name) {
           .infer = infer_forward<kind>,
           .run = run_forward<kind>,
           .workspace = forward_workspace<kind>,
+          .flops = flops<kind, forward_shape<kind>>,
           .gradient = forward_gradient<kind>};
 }
 
@@ -338,6 +452,7 @@ Operation data_operation(const char* name) {
           .infer = infer_data<kind>,
           .run = run_data<kind>,
           .workspace = data_workspace<kind>,
+          .flops = flops<kind, data_shape<kind>>,
           .gradient = data_gradient<kind>};
 }
 
@@ -350,21 +465,25 @@ Operation kernel_operation(const char* name) {
           .infer = infer_kernel<kind>,
           .run = run_kernel<kind>,
           .workspace = kernel_workspace<kind>,
+          .flops = flops<kind, kernel_shape<kind>>,
           .gradient = kernel_gradient<kind>};
 }
 
-template <Kind kind>
-Operation epilogue_operation(const char* name) {
-  return {
-      .name = name,
-      .min_inputs = 3,
-      .max_inputs = 3,
-      .attributes = with(window_attributes(kind), {"activation", AttributeKind::text, Attribute(std::string("none"))}),
-      .infer = infer_epilogue<infer_forward<kind>>,
-      .run = run_forward<kind>,
-      .workspace = forward_workspace<kind>,
-      .no_gradient = "made by a pass that runs after differentiation",
-      .traits = {.internal = true}};
+constexpr const char* kMadeByPasses = "made by a pass that runs after differentiation";
+
+// The same with an epilogue; the weights may come packed.
+Operation with_epilogue(Operation operation, Specs (*infer)(const Infer&)) {
+  operation.max_inputs = 2 + kernels::kMaxOperands;
+  operation.attributes.push_back({"bias", AttributeKind::flag, Attribute(false)});
+  operation.attributes.push_back({"activation", AttributeKind::text, Attribute(std::string("none"))});
+  operation.attributes.push_back({"kernel", AttributeKind::integers, Attribute(std::vector<std::int64_t>{})});
+  operation.attributes = with_tail(std::move(operation.attributes));
+  operation.infer = infer;
+  operation.prepare = prepare_epilogue;
+  operation.gradient = nullptr;
+  operation.no_gradient = kMadeByPasses;
+  operation.traits.internal = true;
+  return operation;
 }
 
 }  // namespace
@@ -377,8 +496,21 @@ std::span<const Operation> conv_family() {
       forward_operation<Kind::depthwise>("depthwise_conv"),
       data_operation<Kind::depthwise>("depthwise_conv_data_gradient"),
       kernel_operation<Kind::depthwise>("depthwise_conv_kernel_gradient"),
-      epilogue_operation<Kind::direct>("conv_epilogue"),
-      epilogue_operation<Kind::depthwise>("depthwise_conv_epilogue"),
+      with_epilogue(forward_operation<Kind::direct>("conv_epilogue"), infer_epilogue<infer_forward<Kind::direct>>),
+      with_epilogue(data_operation<Kind::direct>("conv_data_gradient_epilogue"),
+                    infer_epilogue<infer_data<Kind::direct>>),
+      with_epilogue(forward_operation<Kind::depthwise>("depthwise_conv_epilogue"),
+                    infer_epilogue<infer_forward<Kind::depthwise>>),
+      {.name = "conv_pack",
+       .min_inputs = 1,
+       .max_inputs = 1,
+       .attributes = with(
+           with(with(window_attributes(Kind::direct), {"image", AttributeKind::dims}), {"result", AttributeKind::dims}),
+           {"transposed", AttributeKind::flag, Attribute(false)}),
+       .infer = infer_pack,
+       .run = run_pack,
+       .no_gradient = kMadeByPasses,
+       .traits = {.internal = true}},
   };
   return table;
 }

@@ -11,8 +11,10 @@ namespace {
 struct Fusible {
   std::string_view product, fused;
 };
-constexpr Fusible kFusible[] = {
-    {"matmul", "matmul_epilogue"}, {"conv", "conv_epilogue"}, {"depthwise_conv", "depthwise_conv_epilogue"}};
+constexpr Fusible kFusible[] = {{"matmul", "matmul_epilogue"},
+                                {"conv", "conv_epilogue"},
+                                {"conv_data_gradient", "conv_data_gradient_epilogue"},
+                                {"depthwise_conv", "depthwise_conv_epilogue"}};
 
 class EpilogueFusion {
  public:
@@ -92,7 +94,7 @@ class EpilogueFusion {
       take([&](const Step& next) { return is_minimum_of_six(next, result); }, "relu6");
     step.operation = &fused;
     step.inputs.push_back(*bias);
-    if (std::string_view(fused.name) == "matmul_epilogue") step.attributes.set("bias", true);
+    step.attributes.set("bias", true);
     step.attributes.set("activation", activation);
     step.attributes = normalize(fused, std::move(step.attributes));
     step.outputs[0] = result;

@@ -4,10 +4,10 @@ namespace addax {
 namespace {
 
 constexpr Program (*kPasses[])(Program) = {
-    passes::forwarding,      passes::constant_folding, passes::transpose_folding,  passes::common_subexpressions,
-    passes::padding_folding, passes::affine_folding,   passes::pooled_gradients,   passes::epilogue_fusion,
-    passes::prepacking,      passes::hoisting,         passes::elementwise_fusion, passes::tail_fusion,
-    passes::dead_code,
+    passes::forwarding,      passes::constant_folding, passes::transpose_folding, passes::common_subexpressions,
+    passes::padding_folding, passes::affine_folding,   passes::pooled_gradients,  passes::epilogue_fusion,
+    passes::prepacking,      passes::conv_prepacking,  passes::hoisting,          passes::elementwise_fusion,
+    passes::tail_fusion,     passes::dead_code,
 };
 
 void optimize_nested(Program& program) {

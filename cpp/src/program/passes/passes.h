@@ -27,6 +27,8 @@ Program pooled_gradients(Program program);
 Program epilogue_fusion(Program program);
 // Products with weights that the program does not assign read them packed.
 Program prepacking(Program program);
+// Convolutions with weights that the program does not assign read them packed.
+Program conv_prepacking(Program program);
 // Elementwise steps over one shape become one step that runs tile by tile.
 Program elementwise_fusion(Program program);
 // Elementwise steps on the result of a product become the product's tail.
