@@ -50,35 +50,61 @@ std::int64_t run_length(const ChannelWalk<T>& walk) {
   return whole_row && depthwise_run_exists<T>(n, walk.step[2]) ? n : 1;
 }
 
-// Output rows [from, to) at one depth of a sample. `runs` has room for as many as taps.
+// Memory for the lists of a band.
+template <class T>
+struct Lists {
+  Tap* taps;
+  TapRun<T>* runs;       // as many as taps for every row
+  std::int64_t* counts;  // of runs, one per row
+};
+
+// The runs of taps of output row r at one depth of a sample: those whose row of the image exists.
+template <class T>
+std::int64_t list_runs(const ChannelWalk<T>& walk, std::int64_t taps, std::int64_t sample, std::int64_t depth,
+                       std::int64_t r, TapRun<T>* runs) {
+  std::int64_t count = 0;
+  for (std::int64_t t = 0; t < walk.tap_count; t += taps) {
+    const Tap& tap = walk.taps[t];
+    const std::int64_t d = depth * walk.step[0] + tap.at[0], h = r * walk.step[1] + tap.at[1];
+    if (d < 0 || d >= walk.in[0] || h < 0 || h >= walk.in[1]) continue;
+    const std::int64_t pixel = (d * walk.in[1] + h) * walk.in[2] + tap.at[2];
+    runs[count++] = {walk.image + sample * walk.in_sample + pixel * walk.channels, tap.at[2],
+                     walk.w + tap.index * walk.channels};
+  }
+  return count;
+}
+
+// Output rows [from, to) at one depth of a sample.
 template <class T>
 void run_band(const ChannelWalk<T>& walk, std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to,
-              TapRun<T>* runs) {
+              const Lists<T>& lists) {
   constexpr int W = kLanes<T>;
   const std::int64_t taps = walk.tap_count == 0 ? 1 : run_length(walk);
   DepthwiseRow<T> row{};
-  row.runs = runs;
   row.tap_step = taps > 1 ? (walk.taps[1].index - walk.taps[0].index) * walk.channels : 0;
   row.channels = walk.channels;
   row.columns = walk.in[2];
   row.step = walk.step[2];
   row.out_pixel = walk.out_stride[2];
   row.pixels = walk.out[2];
+  row.new_rows = walk.step[1];
   row.bias = walk.bias;
   row.activation = walk.activation;
+  for (std::int64_t t = 0; t < walk.tap_count; t += taps) {
+    const std::int64_t column = walk.taps[t].at[2];
+    row.first_column = t == 0 ? column : std::min(row.first_column, column);
+    row.last_column = t == 0 ? column : std::max(row.last_column, column);
+  }
+  for (std::int64_t r = from; r < to; ++r)
+    lists.counts[r - from] = list_runs(walk, taps, sample, depth, r, lists.runs + (r - from) * walk.tap_count);
+  T* const out = walk.result + sample * walk.out_sample + depth * walk.out_stride[0];
   for (std::int64_t c = 0; c < walk.channels; c += W) {
+    const std::int64_t lanes = std::min<std::int64_t>(W, walk.channels - c);
     for (std::int64_t r = from; r < to; ++r) {
-      row.run_count = 0;
-      for (std::int64_t t = 0; t < walk.tap_count; t += taps) {
-        const Tap& tap = walk.taps[t];
-        const std::int64_t d = depth * walk.step[0] + tap.at[0], h = r * walk.step[1] + tap.at[1];
-        if (d < 0 || d >= walk.in[0] || h < 0 || h >= walk.in[1]) continue;
-        const std::int64_t pixel = (d * walk.in[1] + h) * walk.in[2] + tap.at[2];
-        runs[row.run_count++] = {walk.image + sample * walk.in_sample + pixel * walk.channels, tap.at[2],
-                                 walk.w + tap.index * walk.channels};
-      }
-      row.out = walk.result + sample * walk.out_sample + depth * walk.out_stride[0] + r * walk.out_stride[1];
-      depthwise_row(row, taps, c, std::min<std::int64_t>(W, walk.channels - c));
+      row.runs = lists.runs + (r - from) * walk.tap_count;
+      row.run_count = lists.counts[r - from];
+      row.out = out + r * walk.out_stride[1];
+      depthwise_row(row, taps, c, lanes);
     }
   }
 }
@@ -191,20 +217,23 @@ ChannelWalk<T> data_walk(const Conv<T>& job, T* result, const std::int64_t (&pha
   return w;
 }
 
-// Calls body(sample, depth, first row, last row, taps, runs) for all bands of images with `size` rows; the last two are
-// the thread's memory for the lists.
+// Calls body(sample, depth, first row, last row, lists) for all bands of images with `rows` rows; the lists are the
+// thread's memory.
 template <class T, class Body>
 void for_each_band(const ConvShape& s, std::int64_t depths, std::int64_t rows, std::int64_t band, const Body& body) {
   const std::int64_t bands = ceil_div(rows, band), taps = volume(s.kernel);
   const std::int64_t work = std::max<std::int64_t>(1, band * s.out_channels * s.out[2] * (taps + 1));
+  const std::int64_t run_bytes = whole_lines(band * taps * static_cast<std::int64_t>(sizeof(TapRun<T>)));
+  const std::int64_t bytes = tap_bytes(s) + run_bytes + band * static_cast<std::int64_t>(sizeof(std::int64_t));
   parallel_for(s.batch * depths * bands, std::max<std::int64_t>(1, kTaskWork / work),
                [&](std::int64_t first, std::int64_t last) {
-                 char* const memory = thread_scratch_of<char>(
-                     kScratch, tap_bytes(s) + taps * static_cast<std::int64_t>(sizeof(TapRun<T>)));
+                 char* const memory = thread_scratch_of<char>(kScratch, bytes);
+                 const Lists<T> lists{reinterpret_cast<Tap*>(memory),
+                                      reinterpret_cast<TapRun<T>*>(memory + tap_bytes(s)),
+                                      reinterpret_cast<std::int64_t*>(memory + tap_bytes(s) + run_bytes)};
                  for (std::int64_t i = first; i < last; ++i) {
                    const std::int64_t from = i % bands * band;
-                   body(i / bands / depths, i / bands % depths, from, std::min(rows, from + band),
-                        reinterpret_cast<Tap*>(memory), reinterpret_cast<TapRun<T>*>(memory + tap_bytes(s)));
+                   body(i / bands / depths, i / bands % depths, from, std::min(rows, from + band), lists);
                  }
                });
 }
@@ -216,9 +245,11 @@ void forward(const Conv<T>& job) {
   const std::int64_t in_row = s.in[2] * s.out_channels * s.stride[1];
   const std::int64_t band =
       band_rows(s.out[1], in_row * static_cast<std::int64_t>(sizeof(T)), s.out[2] * s.out_channels * volume(s.kernel));
-  for_each_band<T>(s, s.out[0], s.out[1], band,
-                   [&](std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to, Tap* taps,
-                       TapRun<T>* runs) { run_band(forward_walk(job, image, taps), sample, depth, from, to, runs); });
+  for_each_band<T>(
+      s, s.out[0], s.out[1], band,
+      [&](std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to, const Lists<T>& lists) {
+        run_band(forward_walk(job, image, lists.taps), sample, depth, from, to, lists);
+      });
 }
 
 template <class T>
@@ -231,12 +262,12 @@ void data_gradient(const Conv<T>& job) {
   // All phases of the stride on each band: together they write whole rows and read the same of dL/dy.
   for_each_band<T>(
       s, s.in[0], s.in[1], band,
-      [&](std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to, Tap* taps, TapRun<T>* runs) {
+      [&](std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to, const Lists<T>& lists) {
         for_each_phase(s, [&](const std::int64_t(&phase)[kSpatial]) {
           if (depth % s.stride[0] != phase[0]) return;
           const auto rows_before = [&](std::int64_t row) { return phase_count(row, phase[1], s.stride[1]); };
-          run_band(data_walk(job, result, phase, taps), sample, depth / s.stride[0], rows_before(from), rows_before(to),
-                   runs);
+          run_band(data_walk(job, result, phase, lists.taps), sample, depth / s.stride[0], rows_before(from),
+                   rows_before(to), lists);
         });
       });
   if (times != 1) sum_repeated(result, in_pixels(s) * s.in_channels, times, job.result);

@@ -47,6 +47,14 @@ void block(const DepthwiseRow<T>& row, std::int64_t pixel, std::int64_t channel,
       }
     }
   }
+  if constexpr (kInner && fixed_step != 0) {
+    const T* next = row.runs[row.run_count - 1].image + pixel * step * row.channels + channel;
+    for (std::int64_t r = 0; r < row.new_rows; ++r) {
+      next += row.columns * row.channels;
+#pragma GCC unroll 16
+      for (int j = 0; j < count * fixed_step; ++j) __builtin_prefetch(next + j * row.channels);
+    }
+  }
   const Vec<T> bias = row.bias == nullptr ? Vec<T>{} : read(row.bias + channel);
 #pragma GCC unroll 8
   for (int i = 0; i < count; ++i) {
@@ -79,15 +87,10 @@ std::int64_t next_block(std::int64_t n) {
 
 template <class T, int taps, int step>
 void run(const DepthwiseRow<T>& row, std::int64_t channel, std::int64_t lanes) {
-  std::int64_t least = 0, most = 0;
-  for (std::int64_t r = 0; r < row.run_count; ++r) {
-    least = std::min(least, row.runs[r].column);
-    most = r == 0 ? row.runs[r].column : std::max(most, row.runs[r].column);
-  }
   for (std::int64_t p = 0; p < row.pixels;) {
     const std::int64_t n = next_block(row.pixels - p);
-    const bool inner =
-        lanes == kLanes<T> && least + p * row.step >= 0 && most + (p + n - 1) * row.step + taps <= row.columns;
+    const bool inner = row.run_count > 0 && lanes == kLanes<T> && row.first_column + p * row.step >= 0 &&
+                       row.last_column + (p + n - 1) * row.step + taps <= row.columns;
     (inner ? kBlocks<T, taps, step, true> : kBlocks<T, taps, step, false>)[n](row, p, channel, lanes);
     p += n;
   }
