@@ -36,6 +36,17 @@ def _predict(x: np.ndarray, *stack: Any) -> Callable[[int], None]:
     return run
 
 
+def _held(x: np.ndarray, *stack: Any) -> Callable[[int], None]:
+    """Calls of a predictor on `x`."""
+    predictor = keras.Sequential([keras.Input(x.shape[1:]), *stack]).predictor()
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            predictor(x)
+
+    return run
+
+
 def _fit(x: np.ndarray, classes: int, *stack: Any) -> Callable[[int], None]:
     """Steps of `fit` on batches of the size of `x`."""
     model = keras.Sequential([keras.Input(x.shape[1:]), *stack])
@@ -61,6 +72,7 @@ def _elementwise() -> list[Any]:
 
 
 def _attention() -> Any:
+    """As a model inside the stack."""
     inputs = keras.Input((64, 64))
     x = layers.LayerNormalization()(inputs)
     x = layers.MultiHeadAttention(num_heads=4, key_dim=16)(x, x)
@@ -69,6 +81,10 @@ def _attention() -> Any:
 
 # Name → (repetitions, step). Repetitions make up for what differs by chance.
 STEPS: dict[str, tuple[int, Callable[[], Callable[[int], None]]]] = {
+    "predict a row by a held predictor, MLP 4-16-16-3": (
+        200,
+        lambda: _held(_random(1, 4), *_tiny()),
+    ),
     "predict a row, MLP 4-16-16-3": (200, lambda: _predict(_random(1, 4), *_tiny())),
     "fit a step, MLP 4-16-16-3, batch 32": (100, lambda: _fit(_random(32, 4), 3, *_tiny())),
     "product 128x128x128": (

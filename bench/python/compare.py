@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace, exports: Path) -> None:
     limits = {threads: measure_limits(threads) for threads in options.threads}
     found: dict[str, Any] = {
         "machine": machine(),
-        "versions": versions,
+        "versions": list(versions.values()),
         "limits": {n: one and dataclasses.asdict(one) for n, one in limits.items()},
         "results": [],
     }
@@ -71,10 +71,9 @@ def _run(options: argparse.Namespace, exports: Path) -> None:
             wrong += check(WORKLOADS[name], settings)
         raise SystemExit("\n".join(["Too different:", *wrong]) if wrong else 0)
     start = time.monotonic()
-    for name in options.only:
-        workload = WORKLOADS[name]
-        export(workload, pythons, exports)
-        for threads in options.threads:
+    for threads in options.threads:
+        for workload in [WORKLOADS[name] for name in options.only]:
+            export(workload, pythons, exports)
             for mode in options.modes:
                 if mode == "train" and not workload.batch:
                     continue

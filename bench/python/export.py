@@ -35,14 +35,16 @@ def export(workload: Workload, pythons: dict[str, str], exports: Path) -> None:
     if not wanted or "keras-tensorflow" not in pythons:
         return
     worker = _worker("keras-tensorflow", pythons, "export:Export", batches=[1, 32], **arguments)
-    for name in wanted:
-        try:
-            worker.call(name)
+    try:
+        for name in wanted:
             reason = ""
-        except WorkerError as error:
-            reason = str(error)
-        (folder / f"{name}.done").write_text(reason)
-    worker.close()
+            try:
+                worker.call(name)
+            except WorkerError as error:
+                reason = str(error)
+            (folder / f"{name}.done").write_text(reason)
+    finally:
+        worker.close()
 
 
 def _worker(library: str, pythons: dict[str, str], name: str, **arguments: Any) -> Worker:

@@ -41,7 +41,7 @@ def description(found: dict[str, Any]) -> str:
                 f"{l2 / 1e9:.0f}, {l3 / 1e9:.0f} and {memory / 1e9:.0f} GB/s (L2, L3, memory)"
             )
     versions: dict[str, str] = {}
-    for of_one in found["versions"].values():
+    for of_one in found["versions"]:
         versions |= of_one
     if versions:
         lines.append("- versions: " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))

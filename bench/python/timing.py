@@ -16,13 +16,16 @@ _LONG = 0.05
 class Timer:
     """Times a call that does `steps` steps; short calls in chunks.
 
-    The first use warms up: it finds out how many calls make a chunk.
+    Args:
+        calls: That make a chunk; found out, by warming up, if not given.
     """
 
-    def __init__(self, call: Callable[[], object], steps: int = 1) -> None:
+    def __init__(self, call: Callable[[], object], steps: int = 1, calls: int = 0) -> None:
         self._call = call
         self._steps = steps
-        self._calls = 1
+        self._calls = calls or 1
+        if calls:
+            return
         call()  # may compile
         while self._quickest() < _CHUNK:
             self._calls *= 2

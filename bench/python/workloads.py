@@ -24,7 +24,7 @@ class Workload:
         words: Inputs are word numbers below this, if it is not 0.
         classes: Targets are class numbers below this; 0: the inputs are the targets.
         batch: Of training; 0 if the workload is not trained.
-        steps: Of an epoch, about half a second or more.
+        steps: Of an epoch, which a round runs at least once.
         goals: "train", "b1", "b32" → wanted part of the fastest peer's time.
         drops: Whether training drops activations at random.
         ways: Whether `predict` and `predict_on_batch` are rows of their own.
@@ -71,7 +71,7 @@ _ALL = (
         lambda keras: models.mlp(keras, 4, 16, 16, 3),
         shape=(4,),
         batch=32,
-        steps=2000,
+        steps=1000,
         classes=3,
         goals=_goals(0.3, 1.0, 0.8),
         ways=True,
@@ -82,7 +82,7 @@ _ALL = (
         lambda keras: models.mlp(keras, 784, 512, 512, 10),
         shape=(784,),
         batch=128,
-        steps=100,
+        steps=50,
         goals=_goals(0.7, 0.95, 0.95),
     ),
     Workload(
@@ -91,7 +91,7 @@ _ALL = (
         models.mnist_cnn,
         shape=(28, 28, 1),
         batch=128,
-        steps=40,
+        steps=12,
         drops=True,
         goals=_goals(0.5, 0.8, 0.95),
     ),
@@ -101,7 +101,7 @@ _ALL = (
         models.guide_cnn,
         shape=(250, 250, 3),
         batch=8,
-        steps=10,
+        steps=4,
         goals=_goals(0.65, 0.95, 0.95),
     ),
     Workload(
@@ -110,7 +110,7 @@ _ALL = (
         models.resnet20,
         shape=(32, 32, 3),
         batch=128,
-        steps=4,
+        steps=2,
         goals=_goals(0.7, 0.95, 0.95),
     ),
     Workload(
@@ -120,7 +120,7 @@ _ALL = (
         shape=(96, 96, 3),
         classes=1000,
         batch=16,
-        steps=6,
+        steps=3,
         goals=_goals(0.6, 0.85, 0.85),
     ),
     Workload(
@@ -129,7 +129,7 @@ _ALL = (
         lambda keras: models.recurrent(keras, "LSTM"),
         shape=(100, 64),
         batch=64,
-        steps=20,
+        steps=6,
         goals=_goals(0.55, 0.6, 0.8),
     ),
     Workload(
@@ -138,7 +138,7 @@ _ALL = (
         lambda keras: models.recurrent(keras, "GRU"),
         shape=(100, 64),
         batch=64,
-        steps=20,
+        steps=6,
         goals=_goals(0.45, 0.6, 0.5),
     ),
     Workload(
@@ -147,7 +147,7 @@ _ALL = (
         models.transformer,
         shape=(128, 256),
         batch=32,
-        steps=6,
+        steps=2,
         goals=_goals(0.65, 0.85, 0.85),
     ),
     Workload(
@@ -158,7 +158,7 @@ _ALL = (
         words=20_000,
         classes=2,
         batch=64,
-        steps=200,
+        steps=60,
         goals=_goals(0.4, 0.6, 0.4),
     ),
     Workload(
@@ -168,7 +168,7 @@ _ALL = (
         shape=(28, 28, 1),
         classes=0,
         batch=128,
-        steps=20,
+        steps=6,
         goals=_goals(0.5, 0.6, 0.6),
     ),
     Workload(

@@ -40,8 +40,8 @@ class Training:
             self.epoch()
 
     def settle(self) -> None:
-        """Called when no other process runs: chooses the quickest way, and warms up."""
-        self._timer = Timer(self.epoch, self.workload.steps)
+        """Called when no other process runs: chooses the quickest way."""
+        self._timer = Timer(self.epoch, self.workload.steps, calls=1)
 
     def prepare(self) -> None:
         """Sets up the library."""
