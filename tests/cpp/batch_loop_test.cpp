@@ -172,6 +172,7 @@ TEST_CASE("a batch loop refuses what does not fit its program") {
   CHECK_THROWS_AS(loop.begin(std::vector<std::int64_t>{0, 1}), Error);
   CHECK_THROWS_AS(loop.begin(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 10}), Error);
   CHECK_THROWS_AS(loop.begin(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, -1}), Error);
+  CHECK(loop.run(100, kLong) == 0);
   auto wide = columns;
   wide[0].shape = {10, 4};
   wide[0].row_stride = 8;

@@ -111,6 +111,7 @@ void BatchLoop::check_columns() const {
 }
 
 void BatchLoop::begin(std::span<const std::int64_t> order) {
+  next_ = samples_;  // no pass, if the order is refused
   if (!order.empty()) {
     if (static_cast<std::int64_t>(order.size()) != samples_)
       fail(ErrorKind::value, "the order must name ", samples_, " rows; received ", order.size());

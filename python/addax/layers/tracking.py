@@ -30,7 +30,8 @@ class Tracked:
 
     def add(self, value) -> None:
         """Adds `value` if it is state, or what it holds if it is a list, tuple, set or dict."""
-        kind = _kind(type(value))
+        cls: Any = type(value)
+        kind = _kind(cls)
         if kind is None or id(value) in self._seen:
             return
         self._seen.add(id(value))
@@ -56,7 +57,7 @@ def _kind(cls: type) -> str | None:
     from addax.layers.layer import Layer
     from addax.metrics.metric import Metric
 
-    kinds = {
+    kinds: dict[Any, str] = {
         Layer: "layers",
         Variable: "variables",
         Metric: "metrics",

@@ -42,6 +42,11 @@ class ArrayLoop:
         )
 
     @classmethod
+    def of(cls, function: ProgramStep, adapter: Any) -> ArrayLoop:
+        """A loop that keeps the results of the last step."""
+        return cls(function.recorded(adapter.first_batch()), adapter)
+
+    @classmethod
     def joining(cls, function: ProgramStep, adapter: Any) -> ArrayLoop | None:
         """A loop that joins the results; `None` if they are not all arrays with a row for each
         sample."""

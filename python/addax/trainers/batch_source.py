@@ -86,8 +86,7 @@ class BatchSource:
     def loop(self, function: Any) -> ArrayLoop:
         """The next epoch as a loop in the core, of `num_batches` steps."""
         if self._loop is None:
-            recorded = function.recorded(self.adapter.first_batch())
-            self._loop = ArrayLoop(recorded, self.adapter)
+            self._loop = ArrayLoop.of(function, self.adapter)
         if self._steps is None:
             self._loop.begin()
         return self._loop

@@ -54,11 +54,12 @@ def _run_loop(
 ) -> Any:
     step = 0
     loop = None
-    while step < source.num_batches:
+    count = source.num_batches or 0
+    while step < count:
         hooks.begin(step)
         if loop is None:  # after the hook, which may change what is recorded
             loop = source.loop(function)
-        step += hooks.run(loop, step, source.num_batches, group)
+        step += hooks.run(loop, step, count, group)
         hooks.end(step - 1, loop.logs)
         if stopped():
             break

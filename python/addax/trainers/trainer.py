@@ -299,7 +299,7 @@ class Trainer(Steps):
         callbacks.on_predict_begin()
         loop = None if hooks.each else source.joining_loop(predict_function)
         if loop is not None:
-            return self._predict_by_loop(loop, source.num_batches, hooks, callbacks)
+            return self._predict_by_loop(loop, source.num_batches or 0, hooks, callbacks)
         parts: list[list[Any]] = []
         structure = outputs = None
         step = 0
