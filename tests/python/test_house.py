@@ -37,10 +37,12 @@ PUBLIC_HEADERS = {
     "variable.h": "tape",
 }
 # What must reach up, by the header of the floor above: an operation that was applied is written to
-# the recording and the tapes that are open, and the bodies of control flow are programs.
+# the recording and the tapes that are open, the bodies of control flow are programs, and a function
+# composed of operations is differentiated by a tape.
 UPWARD = {
     ("ops/apply.cpp", "addax/program.h"),
     ("ops/apply.cpp", "addax/tape.h"),
+    ("ops/composed.cpp", "addax/tape.h"),
     ("ops/control.cpp", "addax/program.h"),
     ("ops/control.cpp", "addax/session.h"),
     ("ops/control.cpp", "addax/tape.h"),

@@ -6,11 +6,14 @@
   void fill_##isa(Kernels& k) { \
     isa::fill(k.matmul);        \
     isa::fill(k.matmul_bf16);   \
+    isa::fill(k.attention);     \
     isa::fill(k.conv);          \
     isa::fill(k.depthwise);     \
     isa::fill(k.elementwise);   \
     isa::fill(k.fused_steps);   \
     isa::fill(k.peak);          \
+    isa::fill(k.norm_channels); \
+    isa::fill(k.norm_rows);     \
     isa::fill(k.pool);          \
     isa::fill(k.random);        \
     isa::fill(k.reduce);        \

@@ -22,6 +22,9 @@ set(ADDAX_KERNEL_FAMILIES
   resize
   transpose
   reduce
+  attention
+  norm_channels
+  norm_rows
   softmax
 )
 

@@ -3,6 +3,7 @@
 // <family>.cpp, a line in families.cmake, a member here and a line in dispatch.cpp.
 #pragma once
 
+#include "kernels/attention.h"
 #include "kernels/conv.h"
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
@@ -10,6 +11,8 @@
 #include "kernels/matmul.h"
 #include "kernels/matmul_bf16.h"
 #include "kernels/peak.h"
+#include "kernels/norm_channels.h"
+#include "kernels/norm_rows.h"
 #include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -21,6 +24,7 @@
 namespace addax::kernels {
 
 struct Kernels {
+  AttentionKernels attention;
   MatmulKernels matmul;
   Bf16MatmulKernels matmul_bf16;
   ConvKernels conv;
@@ -28,6 +32,8 @@ struct Kernels {
   ElementwiseKernels elementwise;
   FusedStepKernels fused_steps;
   PeakKernels peak;
+  ChannelNormKernels norm_channels;
+  RowNormKernels norm_rows;
   PoolKernels pool;
   RandomKernels random;
   ReduceKernels reduce;

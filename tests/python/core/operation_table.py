@@ -645,7 +645,16 @@ def _top_k(x, k):
 
 def rows() -> list[Row]:
     """All rows; windows, products and images are in `window_table`."""
+    from normalization_table import normalization_rows
     from window_table import window_rows
 
-    families = (elementwise_rows, reduction_rows, softmax_rows, shape_rows, index_rows, window_rows)
+    families = (
+        elementwise_rows,
+        reduction_rows,
+        softmax_rows,
+        normalization_rows,
+        shape_rows,
+        index_rows,
+        window_rows,
+    )
     return [row for family in families for row in family()]
