@@ -28,7 +28,7 @@ double activated(double z, Activation activation) {
   return activation == Activation::relu6 && z > 6 ? 6 : z;
 }
 bool open(double z, Activation activation) {
-  return activation == Activation::none || (z > 0 && (activation != Activation::relu6 || z < 6));
+  return activation == Activation::none || (z > 0 && (activation != Activation::relu6 || z <= 6));
 }
 
 // Everything in double, by the definitions.
@@ -93,9 +93,8 @@ void check_channels(const Sizes& s, Activation activation, double offset) {
   const auto workspace = test::workspace(bytes);
 
   Guarded<T> y(n), mean(statistics), variance(statistics);
-  const ChannelNorm<T> job{s.samples,   s.positions,     s.channels,     s.groups,    kEpsilon,
-                           activation,  x.data(),        gamma.data(),   beta.data(), y.data(),
-                           mean.data(), variance.data(), workspace.get()};
+  ChannelNorm<T> job{s.samples,    s.positions, s.channels, s.groups, kEpsilon,    activation,      x.data(),
+                     gamma.data(), beta.data(), nullptr,    y.data(), mean.data(), variance.data(), workspace.get()};
   (batch ? k.batch : k.group)(job);
   // Deviations from a mean near `offset` are exact to the last bit of the offset.
   const double unit = (sizeof(T) == 4 ? 6e-8 : 1.1e-16) * (1 + offset);
@@ -206,11 +205,27 @@ TEST_CASE("the variance of sorted numbers and of one that stands out is right") 
     std::vector<float> y(x.size());
     float got_mean, got_variance;
     const auto workspace = test::workspace(k.batch_workspace(n, 1));
-    k.batch({1, n, 1, 1, kEpsilon, Activation::none, x.data(), one.data(), one.data(), y.data(), &got_mean,
+    k.batch({1, n, 1, 1, kEpsilon, Activation::none, x.data(), one.data(), one.data(), nullptr, y.data(), &got_mean,
              &got_variance, workspace.get()});
     CHECK(got_mean == doctest::Approx(mean).epsilon(2e-7));
     CHECK(got_variance == doctest::Approx(variance).epsilon(1e-6));
   }
+}
+
+TEST_CASE("a shortcut is added before the activation") {
+  const ChannelNormOf<float>& k = kernels().norm_channels.f32;
+  const std::int64_t positions = 37, channels = 18, n = positions * channels;
+  Numbers numbers(5);
+  const auto x = numbers.vector<float>(n), shortcut = numbers.vector<float>(n), gamma = numbers.vector<float>(channels);
+  const Reference<float> wanted({1, positions, channels, channels}, Activation::none, x, x, gamma, gamma);
+  std::vector<double> y(wanted.y);
+  for (std::size_t i = 0; i < y.size(); ++i)
+    y[i] = activated(y[i] + static_cast<double>(shortcut[i]), Activation::relu);
+  Guarded<float> got(n), mean(channels), variance(channels);
+  const auto workspace = test::workspace(k.batch_workspace(positions, channels));
+  k.batch({1, positions, channels, channels, kEpsilon, Activation::relu, x.data(), gamma.data(), gamma.data(),
+           shortcut.data(), got.data(), mean.data(), variance.data(), workspace.get()});
+  check_close(got, y, 4e-6);
 }
 
 TEST_CASE("group normalization and its gradient agree with double arithmetic") {
@@ -226,7 +241,7 @@ TEST_CASE("nothing to normalize gives NaN statistics and touches nothing") {
   const std::vector<float> one(2, 1.0f);
   std::vector<float> mean(2), variance(2);
   const auto workspace = test::workspace(k.batch_workspace(0, 2));
-  k.batch({1, 0, 2, 2, kEpsilon, Activation::none, nullptr, one.data(), one.data(), nullptr, mean.data(),
+  k.batch({1, 0, 2, 2, kEpsilon, Activation::none, nullptr, one.data(), one.data(), nullptr, nullptr, mean.data(),
            variance.data(), workspace.get()});
   CHECK(std::isnan(mean[1]));
   CHECK(std::isnan(variance[1]));

@@ -221,29 +221,36 @@ ADDAX_INLINE Vec<T> affine(Vec<T> x, Vec<T> mean, Vec<T> scale, Vec<T> beta) {
   return fma(x - mean, scale, beta);
 }
 
-template <class T, class Activate>
-void write_rows(const T* x, T* y, int64_t rows, int64_t width, int64_t columns, const Affine<T>& p,
-                const Activate& activate) {
+template <class T, class Finish>
+void write_rows(const T* x, T* y, int64_t first, int64_t rows, int64_t width, int64_t columns, const Affine<T>& p,
+                const Finish& finish) {
   for (int64_t r = 0; r < rows; ++r) {
+    const int64_t row = first + r * width;
     for_vectors<T>(
         columns, [&](int64_t i, auto access) __attribute__((always_inline)) {
-          const Vec<T> z = affine<T>(access.get(x + r * width + i), access.get(p.mean + i), access.get(p.scale + i),
+          const Vec<T> z = affine<T>(access.get(x + row + i), access.get(p.mean + i), access.get(p.scale + i),
                                      access.get(p.beta + i));
-          access.put(y + r * width + i, activate(z));
+          access.put(y + row + i, finish(z, row + i, access));
         });
   }
 }
 
+// Writes the wide rows and the tail from element `first` on.
 template <class T>
-void write(const T* x, T* y, int64_t rows, int64_t tail, int64_t width, const Affine<T>& p, Activation activation) {
-  const auto all = [&](const auto& activate) {
-    write_rows(x, y, rows, width, width, p, activate);
-    write_rows(x + rows * width, y + rows * width, tail > 0 ? 1 : 0, width, tail, p, activate);
+void write(const ChannelNorm<T>& job, int64_t first, int64_t rows, int64_t tail, int64_t width, const Affine<T>& p) {
+  const auto all = [&](const auto& finish) {
+    write_rows(job.x, job.y, first, rows, width, width, p, finish);
+    write_rows(job.x, job.y, first + rows * width, tail > 0 ? 1 : 0, width, tail, p, finish);
   };
-  if (activation == Activation::none) {
-    all([](Vec<T> z) __attribute__((always_inline)) { return z; });
+  const Activation activation = job.activation;
+  const T* const shortcut = job.shortcut;
+  if (shortcut != nullptr) {
+    all([=](Vec<T> z, int64_t at, auto access)
+            __attribute__((always_inline)) { return activate(z + access.get(shortcut + at), activation); });
+  } else if (activation != Activation::none) {
+    all([=](Vec<T> z, int64_t, auto) __attribute__((always_inline)) { return activate(z, activation); });
   } else {
-    all([&](Vec<T> z) __attribute__((always_inline)) { return kernels::ADDAX_ISA_NS::activate(z, activation); });
+    all([](Vec<T> z, int64_t, auto) __attribute__((always_inline)) { return z; });
   }
 }
 
@@ -311,8 +318,7 @@ void batch(const ChannelNorm<T>& job) {
   }
   constants.repeat_all(channels, wide.width);
   for_chunks(wide, [&](int64_t, int64_t row, int64_t rows, int64_t tail) {
-    const int64_t at = row * wide.width;
-    write(job.x + at, job.y + at, rows, tail, wide.width, constants.affine(), job.activation);
+    write(job, row * wide.width, rows, tail, wide.width, constants.affine());
   });
 }
 
@@ -364,7 +370,7 @@ struct PassToSix {
   static constexpr bool always = false;
   template <class V>
   ADDAX_INLINE auto operator()(V z) const {
-    return (z > Lane<V>{0}) & (z < Lane<V>{6});
+    return (z > Lane<V>{0}) & (z <= Lane<V>{6});
   }
 };
 template <class F>
@@ -507,8 +513,7 @@ void group(const ChannelNorm<T>& job) {
         constants.offset[c] = constants.slope[c] = 0;
       }
       constants.repeat_all(channels, wide.width);
-      write(job.x + n * sample, job.y + n * sample, wide.rows, wide.tail, wide.width, constants.affine(),
-            job.activation);
+      write(job, n * sample, wide.rows, wide.tail, wide.width, constants.affine());
     }
   });
 }

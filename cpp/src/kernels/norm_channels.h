@@ -1,7 +1,7 @@
 // Normalization by statistics per channel: batch and group normalization. x is (samples, positions, channels), channels
 // last. Batch normalization sees one sample with a group per channel; group normalization has `groups` equal runs of
 // neighbouring channels, each with statistics of its own in each sample:
-//     y = activation((x − mean) · scale + beta),  scale = gamma / √(variance + epsilon)
+//     y = activation((x − mean) · scale + beta + shortcut),  scale = gamma / √(variance + epsilon)
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,9 @@ struct ChannelNorm {
   double epsilon;
   Activation activation = Activation::none;
   const T* x;
-  const T* gamma;  // channels values
-  const T* beta;   // channels values
+  const T* gamma;               // channels values
+  const T* beta;                // channels values
+  const T* shortcut = nullptr;  // of the shape of x, or null
   T* y;
   T* mean;      // (samples, groups); NaN where there is nothing to take the mean of
   T* variance;  // (samples, groups), of the population

@@ -29,7 +29,7 @@ void require_same_shape(const Infer& in, int i) {
   in.require_rank(i, in.rank(0));
   for (int d = 0; d < in.rank(0); ++d) {
     const auto axis = static_cast<std::size_t>(d);
-    in.require_equal(in.dims(i)[axis], in.dims(0)[axis], "sizes of the input and the upstream gradient");
+    in.require_equal(in.dims(i)[axis], in.dims(0)[axis], "sizes of the input and of what has its shape");
   }
 }
 
@@ -48,6 +48,12 @@ Specs infer_batch(const Infer& in) {
   for (const int i : {1, 2}) require_channels(in, i, "sizes of the channels and a parameter");
   const Spec channels{in.dtype(0), {known_of(in.dims(0).back(), in.dims(1)[0])}};
   return {in[0], channels, channels};
+}
+
+Specs infer_batch_add(const Infer& in) {
+  Specs out = infer_batch(in);
+  require_same_shape(in, 3);
+  return out;
 }
 
 Specs infer_batch_gradient(const Infer& in) {
@@ -110,6 +116,7 @@ void run_batch(const Run& r) {
     using T = typename decltype(tag)::type;
     ChannelNorm<T> job = job_of<T>(r);
     job.activation = activation_of(r);
+    if (r.input_count() == 4) job.shortcut = r.in<T>(3);
     kernels::kernels().norm_channels.of<T>().batch(job);
   });
 }
@@ -171,7 +178,7 @@ Value masked(const Value& dy, const Value& z, const std::string& activation) {
   if (activation == "none") return dy;
   const Value zero = constant_like(z, 0);
   Value open = greater(z, zero);
-  if (activation == "relu6") open = logical_and(open, less(z, constant_like(z, 6)));
+  if (activation == "relu6") open = logical_and(open, less_equal(z, constant_like(z, 6)));
   return where(open, dy, zero);
 }
 
@@ -315,6 +322,15 @@ std::span<const Operation> norm_channels_family() {
        .run = run_batch,
        .workspace = batch_workspace,
        .gradient = batch_gradient_rule},
+      {.name = "batch_normalization_add",
+       .min_inputs = 4,
+       .max_inputs = 4,
+       .attributes = {epsilon, activation},
+       .infer = infer_batch_add,
+       .run = run_batch,
+       .workspace = batch_workspace,
+       .no_gradient = "made by a pass that runs after differentiation",
+       .traits = {.internal = true}},
       {.name = "batch_normalization_gradient",
        .min_inputs = 6,
        .max_inputs = 6,

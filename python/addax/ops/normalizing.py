@@ -72,6 +72,20 @@ def batch_normalization(
     return result if offset is None else result + _along(offset, x, [place])
 
 
+def _fused(x: Any, axes: list[int], *parameters: Any) -> bool:
+    """Whether the core normalizes this at once: over the last axes, in its own dtypes."""
+    last = list(range(x.ndim - len(axes), x.ndim))
+    sizes = [convert_to_tensor(p).ndim for p in parameters if p is not None]
+    return axes == last and x.dtype in ("float32", "float64") and set(sizes) <= {len(axes)}
+
+
+def _parameter(value: Any, x: Any, axes: list[int], default: int) -> Any:
+    """The parameter in x's dtype; a constant where there is none."""
+    if value is None:
+        return core("full")(shape=[x.dims[a] for a in axes], value=default, dtype=x.dtype)
+    return cast(convert_to_tensor(value), x.dtype)
+
+
 @op
 def layer_normalization(
     x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None
@@ -80,10 +94,12 @@ def layer_normalization(
     et al., 2016, arXiv:1607.06450)."""
     x = float_tensor(x)
     axes = sorted(normalize_axes(axis, x.ndim))
+    least = default_epsilon() if epsilon is None else epsilon
+    if _fused(x, axes, gamma, beta):
+        scale, shift = _parameter(gamma, x, axes, 1), _parameter(beta, x, axes, 0)
+        return core("layer_normalization")(x, scale, shift, epsilon=least)[0]
     mean, variance = moments(x, axes, keepdims=True)
-    result = (x - mean) * core("rsqrt")(
-        variance + (default_epsilon() if epsilon is None else epsilon)
-    )
+    result = (x - mean) * core("rsqrt")(variance + least)
     if gamma is not None:
         result = result * _along(gamma, x, axes)
     return result if beta is None else result + _along(beta, x, axes)
@@ -95,9 +111,44 @@ def rms_normalization(x: Any, scale: Any = 1, axis: Any = -1, epsilon: float | N
     arXiv:1910.07467)."""
     x = float_tensor(x)
     axes = sorted(normalize_axes(axis, x.ndim))
+    least = default_epsilon() if epsilon is None else epsilon
+    if _fused(x, axes, scale):
+        return core("rms_normalization")(x, _parameter(scale, x, axes, 1), epsilon=least)[0]
     squares = core("mean")(core("square")(x), axes=axes, keepdims=True)
-    result = x * core("rsqrt")(squares + (default_epsilon() if epsilon is None else epsilon))
-    return result * _along(scale, x, axes)
+    return x * core("rsqrt")(squares + least) * _along(scale, x, axes)
+
+
+def normalize_batch(
+    x: Any, axis: int, gamma: Any, beta: Any, epsilon: float
+) -> tuple[Any, Any, Any]:
+    """`batch_normalization` by the statistics of x itself, which are returned too: result, mean
+    and (biased) variance."""
+    place = normalize_axis(axis, x.ndim)
+    if place == x.ndim - 1 and x.ndim > 1 and x.dtype in ("float32", "float64"):
+        scale, shift = _parameter(gamma, x, [place], 1), _parameter(beta, x, [place], 0)
+        return core("batch_normalization")(x, scale, shift, epsilon=epsilon)
+    mean, variance = moments(x, axes=[a for a in range(x.ndim) if a != place])
+    result = batch_normalization(x, mean, variance, axis, offset=beta, scale=gamma, epsilon=epsilon)
+    return result, mean, variance
+
+
+def normalize_groups(x: Any, groups: int, axis: int, gamma: Any, beta: Any, epsilon: float) -> Any:
+    """x with mean 0 and variance 1 in each of `groups` groups of the channels of each sample, then
+    scaled and shifted per channel."""
+    from addax.ops.shaping import reshape
+
+    place = normalize_axis(axis, x.ndim)
+    if place == x.ndim - 1 and x.ndim > 1 and x.dtype in ("float32", "float64"):
+        scale, shift = _parameter(gamma, x, [place], 1), _parameter(beta, x, [place], 0)
+        return core("group_normalization")(x, scale, shift, groups=groups, epsilon=epsilon)[0]
+    dims = list(x.dims)
+    grouped = reshape(x, [*dims[:place], groups, dims[place] // groups, *dims[place + 1 :]])
+    axes = [a for a in range(1, grouped.ndim) if a != place]
+    mean, variance = moments(grouped, axes, keepdims=True)
+    result = reshape((grouped - mean) * core("rsqrt")(variance + epsilon), dims)
+    if gamma is not None:
+        result = result * _along(gamma, x, [place])
+    return result if beta is None else result + _along(beta, x, [place])
 
 
 @op

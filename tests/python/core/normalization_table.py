@@ -13,7 +13,7 @@ def _open(z, activation):
     """Where the activation has the slope 1."""
     if activation == "none":
         return np.ones_like(z, bool)
-    return (z > 0) & (z < 6) if activation == "relu6" else z > 0
+    return (z > 0) & (z <= 6) if activation == "relu6" else z > 0
 
 
 def _activated(z, activation):

@@ -644,7 +644,8 @@ def _top_k(x, k):
 
 
 def rows() -> list[Row]:
-    """All rows; windows, products and images are in `window_table`."""
+    """All rows, those of other files too."""
+    from attention_table import attention_rows
     from normalization_table import normalization_rows
     from window_table import window_rows
 
@@ -653,6 +654,7 @@ def rows() -> list[Row]:
         reduction_rows,
         softmax_rows,
         normalization_rows,
+        attention_rows,
         shape_rows,
         index_rows,
         window_rows,

@@ -23,6 +23,8 @@ Program padding_folding(Program program);
 Program affine_folding(Program program);
 // Masks and sums of the gradient of a max pooling are taken before it spreads over the image.
 Program pooled_gradients(Program program);
+// A shortcut and relu after batch normalization in training, and relu's mask in its gradient, join its passes.
+Program norm_fusion(Program program);
 // A bias and an activation after a product or a convolution become its epilogue.
 Program epilogue_fusion(Program program);
 // Products with weights that the program does not assign read them packed.

@@ -9,6 +9,7 @@ from addax.backend import KerasTensor
 from addax.layers.arguments import fraction
 from addax.layers.attention.masks import causal_mask, combine
 from addax.layers.layer import Layer
+from addax.ops.attention import attend, can_attend
 
 
 class Attention(Layer):
@@ -89,17 +90,38 @@ class Attention(Layer):
             None if value_mask is None else ops.expand_dims(value_mask, 1),
             causal_mask(query, value) if use_causal_mask else None,
         )
-        scores = self._calculate_scores(query, key)
-        if seen is not None:
-            largest = 65504.0 if scores.dtype == "float16" else 1e9
-            scores = scores - largest * ops.cast(ops.logical_not(seen), scores.dtype)
-        weights = ops.softmax(scores, axis=-1)
-        if training and self.dropout > 0:
-            weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
-        result = ops.matmul(weights, value)
+        drops = training and self.dropout > 0
+        weights = None
+        if self._fuses(query) and not drops and not return_attention_scores:
+            result = self._attend(query, key, value, seen)
+        else:
+            scores = self._calculate_scores(query, key)
+            if seen is not None:
+                scores = scores + self._hidden(seen, scores.dtype)
+            weights = ops.softmax(scores, axis=-1)
+            if drops:
+                weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
+            result = ops.matmul(weights, value)
         if query_mask is not None:
             result = result * ops.expand_dims(ops.cast(query_mask, result.dtype), -1)
         return (result, weights) if return_attention_scores else result
+
+    @staticmethod
+    def _hidden(seen, dtype):
+        """What is added to scores: minus a large number where they do not count."""
+        largest = 65504.0 if dtype == "float16" else 1e9
+        return ops.cast(ops.logical_not(seen), dtype) * -largest
+
+    def _fuses(self, query) -> bool:
+        return self.score_mode == "dot" and len(query.shape) == 3 and can_attend(query)
+
+    def _attend(self, query, key, value, seen):
+        """The result without all its weights: attention with one head."""
+        if self.scale is not None:
+            query = query * self.scale
+        bias = None if seen is None else ops.expand_dims(self._hidden(seen, query.dtype), 1)
+        q, k, v = (ops.expand_dims(x, 2) for x in (query, key, value))
+        return ops.squeeze(attend(q, k, v, bias), 2)
 
     def compute_mask(self, inputs, mask=None):
         self._check_inputs(inputs, mask)
@@ -180,6 +202,9 @@ class AdditiveAttention(Attention):
                 name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform"
             )
         self.built = True
+
+    def _fuses(self, query) -> bool:
+        return False
 
     def _calculate_scores(self, query, key):
         total = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))

@@ -14,6 +14,7 @@ from addax.layers.attention.multi_head_attention import checked_window, projecti
 from addax.layers.layer import Layer
 from addax.layers.regularization.dropout import Dropout
 from addax.layers.weight_options import set_weight_options, weight_options_config
+from addax.ops.attention import attend, can_attend
 
 
 class GroupQueryAttention(Layer):
@@ -119,28 +120,32 @@ class GroupQueryAttention(Layer):
         training=None,
         use_causal_mask=False,
     ):
-        mask = heads_mask(
-            query,
-            value,
-            query_mask,
-            value_mask,
-            key_mask,
-            attention_mask,
-            use_causal_mask,
-            self.sliding_window,
-        )
-        q = self._query_dense(query) * (1.0 / sqrt(self.head_dim))
-        k = ops.repeat(self._key_dense(value if key is None else key), self.num_repeats, axis=2)
-        v = ops.repeat(self._value_dense(value), self.num_repeats, axis=2)
-        scores = ops.einsum("bthd,bshd->bhts", q, k)
-        seen = None if mask is None else ops.expand_dims(mask, 1)
-        weights = self._softmax(scores, mask=seen)
-        dropped = self._dropout_layer(weights, training=training)
-        heads = ops.einsum("bhts,bshd->bthd", dropped, v)
+        masks = (query_mask, value_mask, key_mask, attention_mask)
+        q = self._query_dense(query)
+        k = self._key_dense(value if key is None else key)
+        v = self._value_dense(value)
+        drops = training and self.dropout > 0
+        if can_attend(q) and not drops and not return_attention_scores:
+            mask = heads_mask(query, value, *masks, False, self.sliding_window)
+            seen = None if mask is None else ops.expand_dims(mask, 1)
+            scale = 1.0 / sqrt(self.head_dim)
+            heads, weights = attend(q, k, v, seen, scale, use_causal_mask, hide_empty=True), None
+        else:
+            mask = heads_mask(query, value, *masks, use_causal_mask, self.sliding_window)
+            heads, weights = self._attend(q, k, v, mask, training)
         if self.use_gate:
             heads = heads * ops.sigmoid(self._gate_dense(query))
         output = self._attention_output_dense(heads)
         return (output, weights) if return_attention_scores else output
+
+    def _attend(self, q, k, v, mask, training):
+        """The heads, and the weights (without dropout) that all scores are held for."""
+        k, v = (ops.repeat(x, self.num_repeats, axis=2) for x in (k, v))
+        scores = ops.einsum("bthd,bshd->bhts", q * (1.0 / sqrt(self.head_dim)), k)
+        seen = None if mask is None else ops.expand_dims(mask, 1)
+        weights = self._softmax(scores, mask=seen)
+        dropped = self._dropout_layer(weights, training=training)
+        return ops.einsum("bhts,bshd->bthd", dropped, v), weights
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
         return tuple(query_shape)

@@ -15,6 +15,7 @@ from addax.layers.core.einsum_dense import EinsumDense
 from addax.layers.layer import Layer
 from addax.layers.regularization.dropout import Dropout
 from addax.layers.weight_options import set_weight_options, weight_options_config
+from addax.ops.attention import attend, can_attend
 
 
 def checked_window(sliding_window):
@@ -206,27 +207,30 @@ class MultiHeadAttention(Layer):
         training=None,
         use_causal_mask=False,
     ):
-        mask = heads_mask(
-            query,
-            value,
-            query_mask,
-            value_mask,
-            key_mask,
-            attention_mask,
-            use_causal_mask,
-            self.sliding_window,
-        )
-        q = self._query_dense(query) * (1.0 / sqrt(self.key_dim))
+        masks = (query_mask, value_mask, key_mask, attention_mask)
+        q = self._query_dense(query)
         k = self._key_dense(value if key is None else key)
         v = self._value_dense(value)
-        scores = ops.einsum(self._score_equation, q, k)
-        weights = self._softmax(scores, mask=self._over_heads(mask, len(scores.shape)))
-        dropped = self._dropout_layer(weights, training=training)
-        heads = ops.einsum(self._mean_equation, dropped, v)
+        drops = training and self.dropout > 0
+        if len(q.shape) == 4 and can_attend(q) and not drops and not return_attention_scores:
+            mask = heads_mask(query, value, *masks, False, self.sliding_window)
+            seen = self._over_heads(mask, 4)
+            scale = 1.0 / sqrt(self.key_dim)
+            heads, weights = attend(q, k, v, seen, scale, use_causal_mask, hide_empty=True), None
+        else:
+            mask = heads_mask(query, value, *masks, use_causal_mask, self.sliding_window)
+            heads, weights = self._attend(q, k, v, mask, training)
         if self.use_gate:
             heads = heads * ops.sigmoid(self._gate_dense(query))
         output = self._attention_output_dense(heads)
         return (output, weights) if return_attention_scores else output
+
+    def _attend(self, q, k, v, mask, training):
+        """The heads, and the weights (without dropout) that all scores are held for."""
+        scores = ops.einsum(self._score_equation, q * (1.0 / sqrt(self.key_dim)), k)
+        weights = self._softmax(scores, mask=self._over_heads(mask, len(scores.shape)))
+        dropped = self._dropout_layer(weights, training=training)
+        return ops.einsum(self._mean_equation, dropped, v), weights
 
     def _over_heads(self, mask, rank: int):
         """The mask with axes for the heads (and what is not attended) before T and S."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import Any, NamedTuple
 
 from addax import activations, ops
@@ -91,10 +92,25 @@ class EinsumDense(Layer):
         self.built = True
 
     def call(self, inputs):
+        summed = _axes_summed(self.equation, self.bias_axes)
+        if summed:
+            return self.activation(self._product(inputs, summed))
         outputs = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             outputs = outputs + self.bias
         return self.activation(outputs)
+
+    def _product(self, inputs, summed: int):
+        """The sums over the last axes as a product of matrices with a bias per column, which the
+        product takes along."""
+        shape = ops.shape(inputs)
+        free, made = shape[: len(shape) - summed], tuple(self.kernel.shape[summed:])
+        length, width = prod(self.kernel.shape[:summed]), prod(made)
+        rows = ops.reshape(inputs, (*free, length))
+        outputs = ops.matmul(rows, ops.reshape(self.kernel, (length, width)))
+        if self.bias is not None:
+            outputs = outputs + ops.reshape(self.bias, (width,))
+        return ops.reshape(outputs, (*free, *made))
 
     def compute_output_shape(self, input_shape):
         return _infer_shapes(
@@ -111,6 +127,24 @@ class EinsumDense(Layer):
             **weight_options_config(self, "kernel", "bias"),
             "quantization_config": None,
         }
+
+
+def _axes_summed(equation: str, bias_axes: str | None) -> int:
+    """How many of the inputs' last axes are the kernel's first ones, if the kernel's others are
+    the outputs' last, with a bias for each place of them or none; 0 for any other equation."""
+    parsed = _EQUATION.fullmatch(equation.replace(" ", ""))
+    if parsed is None or parsed["right"]:
+        return 0
+    in_axes, weight_axes, out_axes = parsed["input"], parsed["weight"], parsed["output"]
+    summed = sum(axis not in out_axes for axis in in_axes)
+    kept = len(in_axes) - summed
+    free, made = in_axes[:kept], weight_axes[summed:]
+    if kept + (parsed["left"] is not None) == 0 or len(set(free + weight_axes)) != len(
+        free + weight_axes
+    ):
+        return 0
+    same = in_axes[kept:] == weight_axes[:summed] and out_axes == free + made
+    return summed if same and bias_axes in (None, "", made) else 0
 
 
 class _Shapes(NamedTuple):

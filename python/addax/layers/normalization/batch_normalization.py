@@ -14,6 +14,7 @@ from addax.layers.weight_options import (
     set_weight_options,
     weight_options_config,
 )
+from addax.ops.normalizing import normalize_batch
 
 
 class BatchNormalization(Layer):
@@ -107,31 +108,29 @@ class BatchNormalization(Layer):
                 f"mask.shape={mask.shape}, inputs.shape={inputs.shape}"
             )
         x = ops.cast(inputs, wide_dtype(inputs.dtype))
-        if training and self.trainable:
-            mean, variance = self._moments(x, mask)
+        gamma = None if self.gamma is None else ops.cast(self.gamma, x.dtype)
+        beta = None if self.beta is None else ops.cast(self.beta, x.dtype)
+        learns = training and self.trainable
+        if learns and mask is None:
+            outputs, mean, variance = normalize_batch(x, self.axis, gamma, beta, self.epsilon)
+        else:
+            mean, variance = self._masked_moments(x, mask) if learns else self._moving(x.dtype)
+            outputs = ops.batch_normalization(
+                x, mean, variance, self.axis, offset=beta, scale=gamma, epsilon=self.epsilon
+            )
+        if learns:
             self._follow(self.moving_mean, mean)
             self._follow(self.moving_variance, variance)
-        else:
-            mean = ops.cast(self.moving_mean, x.dtype)
-            variance = ops.cast(self.moving_variance, x.dtype)
-        outputs = ops.batch_normalization(
-            x,
-            mean=mean,
-            variance=variance,
-            axis=self.axis,
-            offset=None if self.beta is None else ops.cast(self.beta, x.dtype),
-            scale=None if self.gamma is None else ops.cast(self.gamma, x.dtype),
-            epsilon=self.epsilon,
-        )
         return ops.cast(outputs, self.compute_dtype)
+
+    def _moving(self, dtype):
+        return ops.cast(self.moving_mean, dtype), ops.cast(self.moving_variance, dtype)
 
     def _follow(self, moving, statistic):
         statistic = ops.cast(ops.stop_gradient(statistic), moving.dtype)
         moving.assign(moving * self.momentum + statistic * (1.0 - self.momentum))
 
-    def _moments(self, x, mask):
-        if mask is None:
-            return ops.moments(x, axes=self._reduction_axes)
+    def _masked_moments(self, x, mask):
         # Weighted by 0 and 1; epsilon keeps a batch without a single True place finite.
         weights = ops.expand_dims(ops.cast(mask, x.dtype), -1)
         axes = self._reduction_axes

@@ -14,6 +14,7 @@ from addax.layers.weight_options import (
     set_weight_options,
     weight_options_config,
 )
+from addax.ops.normalizing import normalize_groups
 
 
 class GroupNormalization(Layer):
@@ -97,20 +98,8 @@ class GroupNormalization(Layer):
         self.built = True
 
     def call(self, inputs):
-        (axis,) = normalize_axes(self.axis, len(inputs.shape), self.name)
-        shape = ops.shape(inputs)
-        channels = shape[axis]
         x = ops.cast(inputs, wide_dtype(inputs.dtype))
-        grouped = (*shape[:axis], self.groups, channels // self.groups, *shape[axis + 1 :])
-        x = ops.reshape(x, grouped)
-        axes = tuple(a for a in range(1, len(grouped)) if a != axis)
-        mean, variance = ops.moments(x, axes, keepdims=True)
-        x = ops.reshape((x - mean) * ops.rsqrt(variance + self.epsilon), shape)
-        weight_shape = (channels,) + (1,) * (len(shape) - axis - 1)
-        if self.gamma is not None:
-            x = x * ops.reshape(ops.cast(self.gamma, x.dtype), weight_shape)
-        if self.beta is not None:
-            x = x + ops.reshape(ops.cast(self.beta, x.dtype), weight_shape)
+        x = normalize_groups(x, self.groups, self.axis, self.gamma, self.beta, self.epsilon)
         return ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

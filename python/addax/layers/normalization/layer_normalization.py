@@ -83,27 +83,12 @@ class LayerNormalization(Layer):
         shape = known_sizes(input_shape, self._axes, self.name)
         self.gamma = add_optioned_weight(self, "gamma", shape) if self.scale else None
         self.beta = add_optioned_weight(self, "beta", shape) if self.center else None
-        # Lines gamma and beta up with axes that are not the last ones.
-        self._weight_shape = tuple(
-            n if a in self._axes else 1 for a, n in enumerate(input_shape) if a >= self._axes[0]
-        )
         self.built = True
 
     def call(self, inputs):
         x = ops.cast(inputs, wide_dtype(inputs.dtype))
-        mean, variance = ops.moments(x, self._axes, keepdims=True)
-        outputs = (x - mean) * ops.rsqrt(variance + self.epsilon)
-        if self.gamma is not None:
-            outputs = outputs * self._broadcast(self.gamma, x.dtype)
-        if self.beta is not None:
-            outputs = outputs + self._broadcast(self.beta, x.dtype)
+        outputs = ops.layer_normalization(x, self.gamma, self.beta, self._axes, self.epsilon)
         return ops.cast(outputs, self.compute_dtype)
-
-    def _broadcast(self, weight, dtype):
-        weight = ops.cast(weight, dtype)
-        if tuple(weight.shape) == self._weight_shape:
-            return weight
-        return ops.reshape(weight, self._weight_shape)
 
     def compute_output_shape(self, input_shape):
         normalize_axes(self.axis, len(input_shape), self.name)

@@ -41,16 +41,12 @@ class RMSNormalization(Layer):
         self._axes = normalize_axes(self.axis, len(input_shape), self.name)
         shape = known_sizes(input_shape, self._axes, self.name)
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
-        self._weight_shape = tuple(
-            n if a in self._axes else 1 for a, n in enumerate(input_shape) if a >= self._axes[0]
-        )
         self.built = True
 
     def call(self, x):
         wide = ops.cast(x, wide_dtype(x.dtype))
-        power = ops.mean(ops.square(wide), axis=self._axes, keepdims=True)
-        scale = ops.reshape(ops.cast(self.scale, wide.dtype), self._weight_shape)
-        return ops.cast(wide * ops.rsqrt(power + self.epsilon) * scale, self.compute_dtype)
+        outputs = ops.rms_normalization(wide, self.scale, self._axes, self.epsilon)
+        return ops.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         normalize_axes(self.axis, len(input_shape), self.name)
