@@ -12,6 +12,7 @@
     isa::fill(k.elementwise);   \
     isa::fill(k.fused_steps);   \
     isa::fill(k.peak);          \
+    isa::fill(k.gather_mean);   \
     isa::fill(k.norm_channels); \
     isa::fill(k.norm_rows);     \
     isa::fill(k.pool);          \

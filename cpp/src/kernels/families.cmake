@@ -3,6 +3,7 @@ set(ADDAX_KERNEL_FAMILIES
   microkernel
   matmul
   matmul_bf16
+  gather_mean
   peak
   conv
   conv_listed

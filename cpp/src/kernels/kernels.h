@@ -8,6 +8,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
 #include "kernels/fused_steps.h"
+#include "kernels/gather_mean.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_bf16.h"
 #include "kernels/peak.h"
@@ -32,6 +33,7 @@ struct Kernels {
   ElementwiseKernels elementwise;
   FusedStepKernels fused_steps;
   PeakKernels peak;
+  GatherMeanKernels gather_mean;
   ChannelNormKernels norm_channels;
   RowNormKernels norm_rows;
   PoolKernels pool;

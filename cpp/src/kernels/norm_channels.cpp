@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "base/parallel.h"
 #include "base/scratch.h"
@@ -18,7 +19,7 @@ using std::int64_t;
 constexpr int64_t kChunk = 1 << 16;   // elements of x worth waking a thread for
 constexpr int64_t kMostChunks = 256;  // bounds the partial sums
 constexpr int64_t kBlockRows = 128;   // rows whose sums stay in T before they move to double
-constexpr int64_t kRowsAtOnce = 8;    // rows that share one reading of the channels' sums
+constexpr int kRowsAtOnce = 8;        // rows that share one reading of the channels' sums
 
 // ---- Wide rows: a few channels do not fill vectors, so several positions count as one row of `width` virtual
 // channels; virtual channel w is channel w mod channels. The positions left over are a last row of `tail` columns.
@@ -90,15 +91,17 @@ ADDAX_INLINE void add_rows(int64_t rows, int64_t width, int64_t columns, T* sums
         columns, [&](int64_t i, auto access) __attribute__((always_inline)) {
           const auto c = constants(i, access);
           Vec<T> a[2] = {access.get(sums_a + i), {}}, b[2] = {access.get(sums_b + i), {}};
-#pragma GCC unroll 8
-          for (int r = 0; r < count(); ++r) terms((row + r) * width + i, access, c, a[r % 2], b[r % 2]);
+          [&]<int... R>(std::integer_sequence<int, R...>) __attribute__((always_inline)) {
+            (terms((row + R) * width + i, access, c, a[R % 2], b[R % 2]), ...);
+          }
+          (std::make_integer_sequence<int, count()>{});
           access.put(sums_a + i, a[0] + a[1]);
           access.put(sums_b + i, b[0] + b[1]);
         });
     row += count();
   };
-  while (row + kRowsAtOnce <= rows) some(std::integral_constant<int64_t, kRowsAtOnce>{});
-  while (row < rows) some(std::integral_constant<int64_t, 1>{});
+  while (row + kRowsAtOnce <= rows) some(std::integral_constant<int, kRowsAtOnce>{});
+  while (row < rows) some(std::integral_constant<int, 1>{});
 }
 
 // ---- Mean and sum of squared deviations

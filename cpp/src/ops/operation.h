@@ -212,6 +212,7 @@ std::span<const Operation> reshape_family();
 std::span<const Operation> slice_family();
 std::span<const Operation> pad_family();
 std::span<const Operation> gather_family();
+std::span<const Operation> gather_mean_family();
 std::span<const Operation> scatter_family();
 std::span<const Operation> sort_family();
 std::span<const Operation> matmul_family();

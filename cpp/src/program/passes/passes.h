@@ -25,6 +25,8 @@ Program affine_folding(Program program);
 Program pooled_gradients(Program program);
 // A shortcut and relu after batch normalization in training, and relu's mask in its gradient, join its passes.
 Program norm_fusion(Program program);
+// The mean of gathered rows is taken where they lie.
+Program gather_fusion(Program program);
 // A bias and an activation after a product or a convolution become its epilogue.
 Program epilogue_fusion(Program program);
 // Products with weights that the program does not assign read them packed.
