@@ -6,6 +6,7 @@
 #include "base/scratch.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
+#include "kernels/row_max.h"
 #include "kernels/simd.h"
 #include "kernels/vmath.h"
 
@@ -23,11 +24,11 @@ constexpr int64_t kWork = 1 << 18;  // multiplications worth waking a thread for
 template <class T>
 constexpr T kMasked = static_cast<T>(sizeof(T) == 4 ? -2.3e38 : -1.2e308);
 
-template <class T>
-constexpr T kLeast = static_cast<T>(-__builtin_inf());
-
-// float has a vector function; double goes to libm, lane by lane.
-ADDAX_INLINE VecF exp_of(VecF x) { return exp(x); }
+// exp of what is not positive, −∞ and NaN included. float has a vector function; double goes to libm, lane by lane.
+ADDAX_INLINE VecF exp_of(VecF x) {
+  const ExpParts e = exp_parts(select(x < -104.0f, splat(-104.0f), x));
+  return scale(e.p + 1.0f, e.n);
+}
 ADDAX_INLINE VecD exp_of(VecD x) {
   VecD y;
   for (int i = 0; i < kLanes<double>; ++i) y[i] = __builtin_exp(x[i]);
@@ -145,24 +146,6 @@ struct RowMask {
   }
 };
 
-template <class T>
-ADDAX_INLINE Vec<T> load_or(const T* p, int64_t n, T fill) {
-  return select(lane_index<MaskLane<T>>() < static_cast<MaskLane<T>>(n), load_partial(p, n), splat(fill));
-}
-
-template <class T>
-T largest_of(const T* x, int64_t n) {
-  constexpr int64_t lanes = kLanes<T>;
-  Vec<T> a = splat(kLeast<T>), b = a;
-  int64_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    a = max_nan(a, load(x + i));
-    b = max_nan(b, load(x + i + lanes));
-  }
-  for (; i < n; i += lanes) a = max_nan(a, n - i < lanes ? load_or(x + i, n - i, kLeast<T>) : load(x + i));
-  return reduce_max(max_nan(a, b));
-}
-
 // x becomes exp(x − shift); the sum is returned.
 template <class T>
 T exponentials(T* x, int64_t n, T shift) {
@@ -221,7 +204,7 @@ struct ForwardScratch {
 template <class T>
 void weigh(const RowMask<T>& mask, T* scores, int64_t columns, T& largest, T& total, T* sums, int64_t depth) {
   mask.apply(scores);
-  const T most = max_nan(largest, largest_of(scores, mask.visible));
+  const T most = std::max(largest, row_max(scores, mask.visible));
   // Nothing but −inf so far: any shift does.
   const T shift = most == kLeast<T> ? T{0} : most;
   const T sum = exponentials(scores, mask.visible, shift);
@@ -318,9 +301,12 @@ struct GradientScratch {
 
 template <class T>
 T dot(const T* a, const T* b, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return static_cast<T>(sum);
+  constexpr int64_t lanes = kLanes<T>;
+  Vec<T> sum{};
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) sum = fma(load(a + i), load(b + i), sum);
+  if (i < n) sum = fma(load_partial(a + i, n - i), load_partial(b + i, n - i), sum);
+  return reduce_add(sum);
 }
 
 // scores → weights, slopes (dP) → dS.

@@ -1,6 +1,11 @@
 #include "kernels/softmax.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/parallel.h"
+#include "kernels/pack.h"
+#include "kernels/row_max.h"
 #include "kernels/simd.h"
 #include "kernels/vmath.h"
 
@@ -11,11 +16,6 @@ using std::int64_t;
 
 constexpr int64_t kGrain = 1 << 13;  // exponentials worth waking a thread for
 constexpr int64_t kBlock = 512;      // terms added in float before their sum moves to double
-
-constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
-template <class T>
-constexpr T kInfinity = static_cast<T>(__builtin_inf());
 
 // float has vector functions; double goes to libm, lane by lane.
 template <class F>
@@ -37,35 +37,11 @@ ADDAX_INLINE VecD log1p_of(VecD x) {
   return by_lane(x, [](double v) { return __builtin_log1p(v); });
 }
 
-// The first n lanes from memory, the others `fill`.
-template <class T>
-ADDAX_INLINE Vec<T> load_or(const T* p, int64_t n, T fill) {
-  const auto inside = lane_index<MaskLane<T>>() < static_cast<MaskLane<T>>(n);
-  return select(inside, load_partial(p, n), splat(fill));
-}
-
 // What is subtracted before exp: the largest element where that is finite, else 0 (infinities and NaN then come out by
 // themselves).
 template <class T>
 ADDAX_INLINE T shift_of(T largest) {
   return largest - largest == 0 ? largest : T{0};
-}
-
-template <class T>
-T row_max(const T* x, int64_t n) {
-  constexpr int64_t lanes = kLanes<T>;
-  Vec<T> a = splat(-kInfinity<T>), b = a;
-  int64_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    a = max_nan(a, load(x + i));
-    b = max_nan(b, load(x + i + lanes));
-  }
-  if (i + lanes <= n) {
-    a = max_nan(a, load(x + i));
-    i += lanes;
-  }
-  if (i < n) b = max_nan(b, load_or(x + i, n - i, -kInfinity<T>));
-  return reduce_max(max_nan(a, b));
 }
 
 // Σ exp(x_i - shift); with `keep`, the terms are left in y.
@@ -84,7 +60,7 @@ double row_sum_exp(const T* x, T* y, int64_t n, T shift) {
       sum += e;
     }
     if (i < last) {
-      const Vec<T> e = exp_of(load_or(x + i, last - i, -kInfinity<T>) - s);
+      const Vec<T> e = exp_of(load_or(x + i, last - i, kLeast<T>) - s);
       if constexpr (keep) store_partial(y + i, e, last - i);
       sum += e;
     }
@@ -135,8 +111,8 @@ struct Columns {
     return n == kLanes<T> ? load(x + i * inner) : load_partial(x + i * inner, n);
   }
   Vec<T> max() const {
-    Vec<T> m = splat(-kInfinity<T>);
-    for (int64_t i = 0; i < size; ++i) m = max_nan(m, at(i));
+    Vec<T> m = splat(kLeast<T>);
+    for (int64_t i = 0; i < size; ++i) m = larger(at(i), m);
     return m;
   }
   Vec<T> sum_exp(Vec<T> shift) const {
@@ -179,27 +155,82 @@ void logsumexp_columns(const Columns<T>& c, T* y) {
   store_columns(y, shift + log_of(c.sum_exp(shift)), c.n);
 }
 
+// ---- Short rows, a class each: as many rows at a time as a vector has lanes, transposed.
+
+constexpr int64_t kShort = 32;
+
+template <class T>
+constexpr bool is_short(int64_t size) {
+  return sizeof(T) == 4 && size <= kShort;
+}
+
+template <class T>
+class ShortRows {
+ public:
+  explicit ShortRows(int64_t size) : size_(size) {}
+  // n rows, at most a vector's lanes.
+  Columns<T> columns(const T* x, int64_t n) {
+    transpose_into(x, size_, block_, kLanes<T>, n, size_);
+    return {block_, size_, kLanes<T>, kLanes<T>};
+  }
+  T* results() { return results_; }
+  // The results as n rows of y.
+  void write(T* y, int64_t n) {
+    transpose_into(results_, kLanes<T>, block_, size_, size_, n);  // runs over the end of the last row
+    std::memcpy(y, block_, static_cast<std::size_t>(n * size_) * sizeof(T));
+  }
+
+ private:
+  int64_t size_;
+  alignas(64) T block_[(kShort + 1) * kLanes<T>];
+  alignas(64) T results_[kShort * kLanes<T>];
+};
+
+// f(first row, number of rows) for blocks of rows.
+template <class T, class F>
+void for_row_blocks(int64_t rows, int64_t size, const F& f) {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t blocks = (rows + lanes - 1) / lanes;
+  parallel_for(blocks, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, size * lanes)),
+               [&](int64_t first, int64_t last) {
+                 for (int64_t block = first; block < last; ++block)
+                   f(block * lanes, std::min(lanes, rows - block * lanes));
+               });
+}
+
+// y = function of the rows of x, by its form for columns.
+template <class T, class F>
+void map_short_rows(const T* x, T* y, int64_t rows, int64_t size, const F& columns) {
+  for_row_blocks<T>(rows, size, [&](int64_t first, int64_t n) {
+    ShortRows<T> block(size);
+    columns(block.columns(x + first * size, n), block.results());
+    block.write(y + first * size, n);
+  });
+}
+
 // Calls row(o) for each line if inner is 1, else columns(o, first column, number of columns).
 template <class T, class Row, class Column>
 ADDAX_INLINE void along(int64_t outer, int64_t size, int64_t inner, const Row& row, const Column& column) {
   constexpr int64_t lanes = kLanes<T>;
   if (inner == 1) {
-    parallel_for(outer, larger(1, kGrain / larger(1, size)), [&](int64_t first, int64_t last) {
+    parallel_for(outer, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, size)), [&](int64_t first, int64_t last) {
       for (int64_t o = first; o < last; ++o) row(o);
     });
     return;
   }
   const int64_t vectors = (inner + lanes - 1) / lanes;
-  parallel_for(outer * vectors, larger(1, kGrain / larger(1, size * lanes)), [&](int64_t first, int64_t last) {
-    for (int64_t unit = first; unit < last; ++unit) {
-      const int64_t k = unit % vectors * lanes;
-      column(unit / vectors, k, inner - k < lanes ? inner - k : lanes);
-    }
-  });
+  parallel_for(outer * vectors, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, size * lanes)),
+               [&](int64_t first, int64_t last) {
+                 for (int64_t unit = first; unit < last; ++unit) {
+                   const int64_t k = unit % vectors * lanes;
+                   column(unit / vectors, k, inner - k < lanes ? inner - k : lanes);
+                 }
+               });
 }
 
 template <class T>
 void softmax(const T* x, T* y, int64_t outer, int64_t size, int64_t inner) {
+  if (inner == 1 && is_short<T>(size)) return map_short_rows(x, y, outer, size, softmax_columns<T>);
   along<T>(
       outer, size, inner, [&](int64_t o) { softmax_row(x + o * size, y + o * size, size); },
       [&](int64_t o, int64_t k, int64_t n) {
@@ -210,6 +241,7 @@ void softmax(const T* x, T* y, int64_t outer, int64_t size, int64_t inner) {
 
 template <class T>
 void log_softmax(const T* x, T* y, int64_t outer, int64_t size, int64_t inner) {
+  if (inner == 1 && is_short<T>(size)) return map_short_rows(x, y, outer, size, log_softmax_columns<T>);
   along<T>(
       outer, size, inner, [&](int64_t o) { log_softmax_row(x + o * size, y + o * size, size); },
       [&](int64_t o, int64_t k, int64_t n) {
@@ -229,9 +261,33 @@ void logsumexp(const T* x, T* y, int64_t outer, int64_t size, int64_t inner) {
 
 // ---- Cross-entropies
 
+// log Σ exp(x − largest) and the largest, of each row of a block.
+template <class T>
+struct ShortSums {
+  T largest[kLanes<T>], log_sum[kLanes<T>];
+  explicit ShortSums(const Columns<T>& c) {
+    const Vec<T> m = c.max();
+    store(largest, m);
+    store(log_sum, log_of(c.sum_exp(m)));
+  }
+};
+
+template <class T, class Label>
+void sparse_cross_entropy_short(const T* logits, const Label* labels, T* out, int64_t rows, int64_t classes) {
+  for_row_blocks<T>(rows, classes, [&](int64_t first, int64_t n) {
+    ShortRows<T> block(classes);
+    const ShortSums<T> sums(block.columns(logits + first * classes, n));
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t r = first + i;
+      out[r] = sums.log_sum[i] - (logits[r * classes + labels[r]] - sums.largest[i]);
+    }
+  });
+}
+
 template <class T, class Label>
 void sparse_cross_entropy(const T* logits, const Label* labels, T* out, int64_t rows, int64_t classes) {
-  parallel_for(rows, larger(1, kGrain / larger(1, classes)), [&](int64_t first, int64_t last) {
+  if (is_short<T>(classes)) return sparse_cross_entropy_short(logits, labels, out, rows, classes);
+  parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, classes)), [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
       const T* row = logits + r * classes;
       const T largest = row_max(row, classes);
@@ -264,7 +320,7 @@ T cross_entropy_row(const T* x, const T* t, int64_t n) {
 
 template <class T>
 void cross_entropy(const T* logits, const T* targets, T* out, int64_t rows, int64_t classes) {
-  parallel_for(rows, larger(1, kGrain / larger(1, classes)), [&](int64_t first, int64_t last) {
+  parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, classes)), [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
       out[r] = cross_entropy_row(logits + r * classes, targets + r * classes, classes);
     }
