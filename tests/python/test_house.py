@@ -37,8 +37,9 @@ PUBLIC_HEADERS = {
     "variable.h": "tape",
 }
 # What must reach up, by the header of the floor above: an operation that was applied is written to
-# the recording and the tapes that are open, the bodies of control flow are programs, and a function
-# composed of operations is differentiated by a tape.
+# the recording and the tapes that are open, the bodies of control flow are programs, a function
+# composed of operations is differentiated by a tape, and recurrent operations have one gradient for
+# most and another for tapes that want second derivatives.
 UPWARD = {
     ("ops/apply.cpp", "addax/program.h"),
     ("ops/apply.cpp", "addax/tape.h"),
@@ -47,6 +48,8 @@ UPWARD = {
     ("ops/control.cpp", "addax/session.h"),
     ("ops/control.cpp", "addax/tape.h"),
     ("ops/operation.cpp", "addax/program.h"),
+    ("ops/recurrent.cpp", "addax/tape.h"),
+    ("ops/recurrent_by_scan.cpp", "addax/tape.h"),
     ("tape/tape.cpp", "addax/program.h"),
     ("tape/variable.cpp", "addax/program.h"),
 }

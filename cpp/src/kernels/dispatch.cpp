@@ -17,6 +17,7 @@
     isa::fill(k.norm_rows);     \
     isa::fill(k.pool);          \
     isa::fill(k.random);        \
+    isa::fill(k.recurrent);     \
     isa::fill(k.reduce);        \
     isa::fill(k.resize);        \
     isa::fill(k.softmax);       \

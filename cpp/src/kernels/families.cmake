@@ -22,6 +22,8 @@ set(ADDAX_KERNEL_FAMILIES
   pool
   resize
   transpose
+  recurrent
+  recurrent_gradient
   reduce
   attention
   norm_channels

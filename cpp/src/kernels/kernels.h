@@ -16,6 +16,7 @@
 #include "kernels/norm_rows.h"
 #include "kernels/pool.h"
 #include "kernels/random.h"
+#include "kernels/recurrent.h"
 #include "kernels/reduce.h"
 #include "kernels/resize.h"
 #include "kernels/softmax.h"
@@ -38,6 +39,7 @@ struct Kernels {
   RowNormKernels norm_rows;
   PoolKernels pool;
   RandomKernels random;
+  RecurrentKernels recurrent;
   ReduceKernels reduce;
   ResizeKernels resize;
   SoftmaxKernels softmax;

@@ -219,6 +219,7 @@ std::span<const Operation> matmul_family();
 std::span<const Operation> conv_family();
 std::span<const Operation> pool_family();
 std::span<const Operation> resize_family();
+std::span<const Operation> recurrent_family();
 }  // namespace ops
 
 const std::vector<const Operation*>& operations();        // the whole table (registry.cpp)

@@ -647,6 +647,7 @@ def rows() -> list[Row]:
     """All rows, those of other files too."""
     from attention_table import attention_rows
     from normalization_table import normalization_rows
+    from recurrent_table import recurrent_rows
     from window_table import window_rows
 
     families = (
@@ -658,5 +659,6 @@ def rows() -> list[Row]:
         shape_rows,
         index_rows,
         window_rows,
+        recurrent_rows,
     )
     return [row for family in families for row in family()]

@@ -25,6 +25,9 @@ ELSEWHERE = {
     "scan": "tests/python/core/test_operation_control_flow.py",
     "while_loop": "tests/python/core/test_operation_control_flow.py",
     "cond": "tests/python/core/test_operation_control_flow.py",
+    "lstm_gradient": "tests/python/core/test_operation_recurrent.py",
+    "gru_gradient": "tests/python/core/test_operation_recurrent.py",
+    "simple_rnn_gradient": "tests/python/core/test_operation_recurrent.py",
 }
 
 TOLERANCE = {"float32": 3e-6, "float64": 1e-12}

@@ -83,14 +83,43 @@ class RecurrentCell(Layer):
         steps (Gal and Ghahramani, 2016).
         """
         dropped = self._pattern(batch_size, self.kernel.shape[0], self.dropout, training)
-
-        def project(inputs):
-            if dropped is not None:
-                inputs = inputs * dropped
-            return self.add_input_bias(ops.matmul(inputs, self.kernel))
-
         recurrent = self._pattern(batch_size, self.units, self.recurrent_dropout, training)
-        return project, self.make_step(recurrent)
+        return lambda inputs: self._project(inputs, dropped), self.make_step(recurrent)
+
+    def _project(self, inputs, dropped):
+        if dropped is not None:
+            inputs = inputs * dropped
+        return self.add_input_bias(ops.matmul(inputs, self.kernel))
+
+    def runs_whole(self, training: bool) -> bool:
+        """Whether `run_whole` computes what `begin`'s functions do: there is an operation of the
+        core for the cell with these options, and no method that it stands for was overridden."""
+        if (training and self.recurrent_dropout > 0) or not self.has_operation():
+            return False
+        own = next(c for c in type(self).__mro__ if "run_steps" in vars(c))
+        replaced = ("call", "begin", "make_step", "add_input_bias")
+        return all(getattr(type(self), name) is getattr(own, name) for name in replaced)
+
+    def has_operation(self) -> bool:
+        """Whether the core has an operation for all steps of this cell."""
+        return False
+
+    def run_whole(self, sequences, states: list, mask, training: bool, **order: bool):
+        """Runs over sequences `(batch, time, features)` in one operation.
+
+        Returns:
+            The last output, all outputs `(batch, time, units)` in the order in which they were
+            computed, and the last states.
+        """
+        batch_size = ops.shape(sequences)[0]
+        dropped = self._pattern(batch_size, self.kernel.shape[0], self.dropout, training)
+        if dropped is not None:
+            dropped = ops.expand_dims(dropped, 1)
+        return self.run_steps(self._project(sequences, dropped), states, mask, **order)
+
+    def run_steps(self, projected, states: list, mask, **order: bool):
+        """The operation, on the inputs' product; `order` as of `addax.ops.recurrent`."""
+        raise AssertionError(f"{type(self).__name__} has no operation for all steps")
 
     def make_step(self, dropped) -> Step:
         """The step function; `dropped` is None or the factors of the recurrent dropout."""
@@ -158,6 +187,15 @@ def begin(cell, batch_size, training: bool | None) -> tuple[Project, Step]:
         return output, new_states if tree.is_nested(new_states) else [new_states]
 
     return lambda inputs: inputs, step
+
+
+def runs_whole(cell, sequences, unroll: bool, training: bool | None) -> bool:
+    """Whether one operation can run all steps: see `RecurrentCell.runs_whole`. Steps that shall be
+    written out (`unroll`) are, and other dtypes go step by step."""
+    offered = getattr(cell, "runs_whole", None)
+    if offered is None or unroll or tree.is_nested(sequences):
+        return False
+    return cell.compute_dtype in ("float32", "float64") and offered(bool(training))
 
 
 # The `call` methods that are `begin` and nothing else; stacked_rnn_cells adds its own.

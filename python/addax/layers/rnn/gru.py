@@ -8,6 +8,7 @@ from addax import activations, ops
 from addax.layers.rnn.cell import RecurrentCell
 from addax.layers.rnn.cell_layer import CellLayer, cell_option
 from addax.layers.weight_options import add_optioned_weight
+from addax.ops import recurrent
 
 
 class GRUCell(RecurrentCell):
@@ -123,6 +124,20 @@ class GRUCell(RecurrentCell):
             return h, [h]
 
         return step
+
+    def has_operation(self):
+        return (
+            self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
+        )
+
+    def run_steps(self, projected, states, mask, **order):
+        bias = self._recurrent_bias(projected.dtype) if self.reset_after else None
+        return recurrent.gru(projected, states, self.recurrent_kernel, bias, mask, **order)
+
+    def _recurrent_bias(self, dtype):
+        if self.bias is None:
+            return ops.zeros((3 * self.units,), dtype=dtype)
+        return self.bias[1]
 
     def get_config(self) -> dict[str, Any]:
         return {

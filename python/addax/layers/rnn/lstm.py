@@ -8,6 +8,7 @@ from addax import activations, initializers, ops
 from addax.layers.rnn.cell import RecurrentCell
 from addax.layers.rnn.cell_layer import CellLayer, cell_option
 from addax.layers.weight_options import add_optioned_weight
+from addax.ops import recurrent
 
 
 class LSTMCell(RecurrentCell):
@@ -99,6 +100,14 @@ class LSTMCell(RecurrentCell):
             return h, [h, c]
 
         return step
+
+    def has_operation(self):
+        return (
+            self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
+        )
+
+    def run_steps(self, projected, states, mask, **order):
+        return recurrent.lstm(projected, states, self.recurrent_kernel, mask, **order)
 
     def get_config(self) -> dict[str, Any]:
         return {

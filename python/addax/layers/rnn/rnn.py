@@ -7,7 +7,7 @@ from typing import Any
 from addax import ops, tree
 from addax.backend.variable import Variable
 from addax.layers.layer import Layer
-from addax.layers.rnn.cell import begin
+from addax.layers.rnn.cell import begin, runs_whole
 from addax.layers.rnn.recurrence import run_steps
 from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
 from addax.saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -155,6 +155,16 @@ class RNN(Layer):
 
     def _run(self, sequences, states, mask, training, batch_size):
         """Last output, all outputs (batch first, or None) and last states."""
+        mask = None if mask is None else ops.cast(mask, "bool")
+        if runs_whole(self.cell, sequences, self.unroll, training):
+            return self.cell.run_whole(
+                sequences,
+                states,
+                mask,
+                bool(training),
+                go_backwards=self.go_backwards,
+                zero_output_for_mask=self.zero_output_for_mask,
+            )
         project, step = begin(self.cell, batch_size, training)
         time_major = tree.map_structure(lambda x: ops.swapaxes(x, 0, 1), sequences)
         sizes = self._output_size
@@ -164,7 +174,7 @@ class RNN(Layer):
             project(time_major),
             states,
             ops.zeros((batch_size, *sizes), dtype=self.compute_dtype),
-            mask=None if mask is None else ops.cast(ops.swapaxes(mask, 0, 1), "bool"),
+            mask=None if mask is None else ops.swapaxes(mask, 0, 1),
             go_backwards=self.go_backwards,
             unroll=self.unroll,
             zero_output_for_mask=self.zero_output_for_mask,

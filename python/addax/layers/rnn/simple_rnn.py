@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from addax import ops
+from addax import activations, ops
 from addax.layers.rnn.cell import RecurrentCell
 from addax.layers.rnn.cell_layer import CellLayer, cell_option
+from addax.ops import recurrent
 
 
 class SimpleRNNCell(RecurrentCell):
@@ -69,6 +70,15 @@ class SimpleRNNCell(RecurrentCell):
             return h, [h]
 
         return step
+
+    def has_operation(self):
+        return self.activation in (activations.tanh, activations.relu)
+
+    def run_steps(self, projected, states, mask, **order):
+        activation = "relu" if self.activation is activations.relu else "tanh"
+        return recurrent.simple_rnn(
+            projected, states, self.recurrent_kernel, mask, activation, **order
+        )
 
 
 class SimpleRNN(CellLayer):

@@ -1,0 +1,303 @@
+#include "kernels/recurrent.h"
+
+#include <utility>
+
+#include "base/parallel.h"
+#include "base/scratch.h"
+#include "kernels/recurrent_gradient.h"
+#include "kernels/recurrent_steps.h"
+
+// Some rows of the batch go through all steps on one thread, their states in the first-level cache. R is packed once,
+// its columns in the order in which the gates are computed: a vector of units of every gate, then the next units. So
+// what a step's product gives for some units of all gates is finished while it is still in the first-level cache.
+namespace addax::kernels::ADDAX_ISA_NS {
+namespace {
+
+constexpr int kScratch = 0;  // scratch slot
+
+// Gates whose columns lie interleaved in one set of panels.
+struct Strips {
+  int gates;
+  int vectors;          // of a panel: divides the number of gates, or is a multiple of it
+  std::int64_t groups;  // vectors of units
+
+  int strip() const { return std::max(gates, vectors); }  // vectors computed, then finished, together
+  std::int64_t columns() const { return groups * gates; }
+  std::int64_t count() const { return ceil_of(columns(), strip()); }
+};
+
+template <class T>
+Strips strips_for(std::int64_t rows, std::int64_t units, int gates) {
+  Strips best{gates, 1, ceil_of(units, kLanes<T>)};
+  std::int64_t least = -1;
+  for (int nv = kMaxVectors<T>; nv >= 1; --nv) {
+    if (nv % gates != 0 && gates % nv != 0) continue;
+    const std::int64_t blocks = ceil_of(rows, max_rows<T>(nv)), mr = ceil_of(rows, blocks);
+    // As in choose_blocking: half cycles per k, here of 12 vectors of columns.
+    const std::int64_t cost = blocks * std::max<std::int64_t>({mr * nv, mr + nv, 8}) * 12 / nv;
+    if (least >= 0 && cost >= least) continue;
+    least = cost;
+    best.vectors = nv;
+  }
+  return best;
+}
+
+template <class T>
+Panels<T> panels_of(const Strips& s, std::int64_t units, T* packed) {
+  return {packed, units, s.columns(), s.vectors};
+}
+
+// R's columns from gate `first` on, interleaved.
+template <class T>
+void pack_interleaved(const T* weights, std::int64_t stride, int first, const Strips& s, const Panels<T>& panels) {
+  constexpr int W = kLanes<T>;
+  const std::int64_t units = panels.k;
+  const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, units * W));
+  parallel_for(panels.count(), grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p) {
+      const std::int64_t width = panels.width(p);
+      for (std::int64_t v = 0; v * W < width; ++v) {
+        const std::int64_t q = p * s.vectors + v, unit = q / s.gates * W, gate = first + q % s.gates;
+        const std::int64_t lanes = std::min<std::int64_t>(W, units - unit);
+        const T* from = weights + gate * units + unit;
+        T* to = panels.panel(p) + v * W;
+        for (std::int64_t k = 0; k < units; ++k) store(to + k * width, load_partial(from + k * stride, lanes));
+      }
+    }
+  });
+}
+
+// The weights of a sequence: all gates together but for gru_before, whose candidate's product comes after the others.
+template <class T>
+struct Weights {
+  Strips strips, candidate_strips;
+  Panels<T> panels, candidate;
+
+  Weights(const RecurrentShape& s, T* packed) {
+    const std::int64_t rows = std::clamp<std::int64_t>(s.batch, 1, rows_together(s));
+    const bool before = s.cell == Cell::gru_before;
+    strips = strips_for<T>(rows, s.units, before ? 2 : gate_count(s.cell));
+    panels = panels_of(strips, s.units, packed);
+    candidate_strips = strips_for<T>(rows, s.units, 1);
+    candidate = panels_of(candidate_strips, s.units, packed + (before ? panels.k * panels.columns * kLanes<T> : 0));
+  }
+  std::int64_t bytes(Cell cell) const { return panels.bytes() + (cell == Cell::gru_before ? candidate.bytes() : 0); }
+  void pack(const Recurrent<T>& job) const {
+    const std::int64_t stride = job.shape.units * gate_count(job.shape.cell);
+    pack_interleaved(job.weights, stride, 0, strips, panels);
+    if (job.shape.cell == Cell::gru_before) pack_interleaved(job.weights, stride, 2, candidate_strips, candidate);
+  }
+};
+
+// Rows [first, first + rows) of the batch.
+template <class T, Cell cell>
+class Forward {
+ public:
+  Forward(const Recurrent<T>& job, const Weights<T>& weights, std::int64_t first, std::int64_t rows)
+      : job_(job),
+        weights_(weights),
+        s_(job.shape),
+        first_(first),
+        rows_(rows),
+        stride_(row_stride<T>(job.shape.units)) {
+    const std::int64_t states = rows * stride_;
+    const std::int64_t strip = std::max(weights.strips.strip(), weights.candidate_strips.strip()) * kLanes<T>;
+    T* memory = thread_scratch_of<T>(kScratch, kBuffers * states + rows * strip);
+    for (T** buffer : {&h_, &next_h_, &c_, &reset_h_, &z_, &previous_}) {
+      *buffer = memory;
+      memory += states;
+    }
+    product_ = memory;
+  }
+
+  void run() {
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      std::copy_n(job_.h0 + (first_ + r) * s_.units, s_.units, h_ + r * stride_);
+      if (cell == Cell::lstm) std::copy_n(job_.c0 + (first_ + r) * s_.units, s_.units, c_ + r * stride_);
+      std::fill_n(previous_ + r * stride_, s_.units, T{0});
+    }
+    for (std::int64_t step = 0; step < s_.steps; ++step) {
+      step_ = step;
+      time_ = s_.backwards ? s_.steps - 1 - step : step;
+      if (cell == Cell::gru_before) {
+        pass<0>(h_, weights_.strips, weights_.panels);
+        pass<1>(reset_h_, weights_.candidate_strips, weights_.candidate);
+      } else {
+        pass<0>(h_, weights_.strips, weights_.panels);
+      }
+      if (job_.mask != nullptr) finish_masked();
+      std::swap(h_, next_h_);
+    }
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      const std::int64_t at = (first_ + r) * s_.units;
+      const T* last = job_.mask != nullptr || s_.steps == 0 ? previous_ : h_;
+      std::copy_n(last + r * stride_, s_.units, job_.last + at);
+      if (job_.h != nullptr) std::copy_n(h_ + r * stride_, s_.units, job_.h + at);
+      if (cell == Cell::lstm && job_.c != nullptr) std::copy_n(c_ + r * stride_, s_.units, job_.c + at);
+    }
+  }
+
+ private:
+  static constexpr int kBuffers = 6;
+  static constexpr int W = kLanes<T>;
+
+  std::int64_t place(std::int64_t r) const { return (first_ + r) * s_.steps + time_; }
+  bool seen(std::int64_t r) const { return job_.mask == nullptr || job_.mask[place(r)]; }
+
+  // A product and the gates that need it: all of a step, or of gru_before z and r (pass 0), then the candidate (1).
+  template <int number>
+  void pass(const T* a, const Strips& strips, const Panels<T>& panels) {
+    const std::int64_t width = strips.strip() * W, of_strip = strips.strip() / strips.vectors;
+    const std::int64_t units_of_strip = strips.strip() / strips.gates * W;
+    for (std::int64_t i = 0; i < strips.count(); ++i) {
+      const std::int64_t panel = i * of_strip;
+      panels.multiply(a, stride_, rows_, panel, std::min(panel + of_strip, panels.count()), product_, width, false);
+      const std::int64_t from = i * units_of_strip, to = std::min(from + units_of_strip, s_.units);
+      for (std::int64_t r = 0; r < rows_; ++r) {
+        if (!seen(r)) continue;
+        const T* product = product_ + r * width;
+        std::int64_t unit = from;
+        for (; unit + W <= to; unit += W, product += strips.gates * W) finish<true, number>(r, unit, W, product);
+        if (unit < to) finish<false, number>(r, unit, to - unit, product);
+      }
+    }
+  }
+
+  // From the product to the new state, for a vector of units of one row. Gate g's product is at product + g · W.
+  template <bool whole, int number>
+  ADDAX_INLINE void finish(std::int64_t r, std::int64_t unit, std::int64_t lanes, const T* product) {
+    using V = Vec<T>;
+    constexpr int gates = gate_count(cell);
+    const std::int64_t at = place(r), wide = at * gates * s_.units + unit, local = r * stride_ + unit;
+    const auto input = [&](int g) __attribute__((always_inline)) {
+      return load_units<whole>(job_.x + wide + g * s_.units, lanes);
+    };
+    const auto bias = [&](int g) __attribute__((always_inline)) {
+      return load_units<whole>(job_.bias + g * s_.units + unit, lanes);
+    };
+    const auto keep_gate = [&](int g, V v) __attribute__((always_inline)) {
+      if (job_.gates != nullptr) store_units<whole>(job_.gates + wide + g * s_.units, v, lanes);
+    };
+    const auto keep = [&](V v) __attribute__((always_inline)) {
+      if (job_.kept != nullptr) store_units<whole>(job_.kept + at * s_.units + unit, v, lanes);
+    };
+    const V h = load(h_ + local);
+    V next;
+    if constexpr (cell == Cell::lstm) {
+      const V i = sigmoid(input(0) + load(product)), f = sigmoid(input(1) + load(product + W));
+      const V g = tanh(input(2) + load(product + 2 * W)), o = sigmoid(input(3) + load(product + 3 * W));
+      const V c = load(c_ + local), next_c = f * c + i * g;
+      store(c_ + local, next_c);
+      next = o * tanh(next_c);
+      keep_gate(0, i);
+      keep_gate(1, f);
+      keep_gate(2, g);
+      keep_gate(3, o);
+      keep(c);
+    } else if constexpr (cell == Cell::gru_after) {
+      const V z = sigmoid(input(0) + (load(product) + bias(0))),
+              r_gate = sigmoid(input(1) + (load(product + W) + bias(1)));
+      const V recurrent = load(product + 2 * W) + bias(2);
+      const V candidate = tanh(input(2) + r_gate * recurrent);
+      next = z * h + (T{1} - z) * candidate;
+      keep_gate(0, z);
+      keep_gate(1, r_gate);
+      keep_gate(2, candidate);
+      keep(recurrent);
+    } else if constexpr (cell == Cell::gru_before && number == 0) {
+      const V z = sigmoid(input(0) + load(product)), r_gate = sigmoid(input(1) + load(product + W));
+      store(z_ + local, z);
+      store(reset_h_ + local, r_gate * h);
+      keep_gate(0, z);
+      keep_gate(1, r_gate);
+      keep(r_gate * h);
+      return;
+    } else if constexpr (cell == Cell::gru_before) {
+      const V z = load(z_ + local), candidate = tanh(input(2) + load(product));
+      next = z * h + (T{1} - z) * candidate;
+      keep_gate(2, candidate);
+    } else {
+      next = input(0) + load(product);
+      next = cell == Cell::simple_relu ? relu_of(next) : tanh(next);
+      keep_gate(0, next);
+    }
+    store(next_h_ + local, next);
+    if (job_.entering_h != nullptr) store_units<whole>(job_.entering_h + at * s_.units + unit, h, lanes);
+    if (job_.outputs != nullptr) store_units<whole>(job_.outputs + output_place(r) + unit, next, lanes);
+  }
+
+  std::int64_t output_place(std::int64_t r) const { return ((first_ + r) * s_.steps + step_) * s_.units; }
+
+  // Rows whose mask is false at this step, and what the next step may have to repeat.
+  void finish_masked() {
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      const std::int64_t at = place(r) * s_.units, local = r * stride_;
+      if (seen(r)) {
+        std::copy_n(next_h_ + local, s_.units, previous_ + local);
+        continue;
+      }
+      std::copy_n(h_ + local, s_.units, next_h_ + local);
+      if (s_.zero_masked) std::fill_n(previous_ + local, s_.units, T{0});
+      if (job_.outputs != nullptr) std::copy_n(previous_ + local, s_.units, job_.outputs + output_place(r));
+      if (job_.gates != nullptr) std::fill_n(job_.gates + at * gate_count(cell), s_.units * gate_count(cell), T{0});
+      if (job_.entering_h != nullptr) std::copy_n(h_ + local, s_.units, job_.entering_h + at);
+      if (job_.kept == nullptr) continue;
+      if (cell == Cell::lstm) {
+        std::copy_n(c_ + local, s_.units, job_.kept + at);
+      } else {
+        std::fill_n(job_.kept + at, s_.units, T{0});
+      }
+    }
+  }
+
+  const Recurrent<T>& job_;
+  const Weights<T>& weights_;
+  const RecurrentShape& s_;
+  std::int64_t first_, rows_, stride_;
+  std::int64_t step_ = 0, time_ = 0;
+  T *h_, *next_h_, *c_;
+  T *reset_h_, *z_;  // gru_before: r·h and z of the step
+  T* previous_;      // the output of the step before, where a mask may repeat it
+  T* product_;
+};
+
+template <class T, Cell cell>
+void run_cell(const Recurrent<T>& job) {
+  const Weights<T> weights(job.shape, static_cast<T*>(job.workspace));
+  weights.pack(job);
+  parallel_for(job.shape.batch, rows_together(job.shape), [&](std::int64_t first, std::int64_t last) {
+    // A serial region comes as one piece: it is cut here as for several threads.
+    const std::int64_t most = rows_together(job.shape);
+    for (; first < last; first += most) Forward<T, cell>(job, weights, first, std::min(most, last - first)).run();
+  });
+}
+
+template <class T>
+void run(const Recurrent<T>& job) {
+  switch (job.shape.cell) {
+    case Cell::lstm:
+      return run_cell<T, Cell::lstm>(job);
+    case Cell::gru_after:
+      return run_cell<T, Cell::gru_after>(job);
+    case Cell::gru_before:
+      return run_cell<T, Cell::gru_before>(job);
+    case Cell::simple_tanh:
+      return run_cell<T, Cell::simple_tanh>(job);
+    case Cell::simple_relu:
+      return run_cell<T, Cell::simple_relu>(job);
+  }
+}
+
+template <class T>
+std::int64_t workspace(const RecurrentShape& shape) {
+  return Weights<T>(shape, nullptr).bytes(shape.cell);
+}
+
+}  // namespace
+
+void fill(RecurrentKernels& kernels) {
+  kernels = {{&run<float>, &recurrent_gradient<float>, &workspace<float>, &recurrent_gradient_workspace<float>},
+             {&run<double>, &recurrent_gradient<double>, &workspace<double>, &recurrent_gradient_workspace<double>}};
+}
+
+}  // namespace addax::kernels::ADDAX_ISA_NS

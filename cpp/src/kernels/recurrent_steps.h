@@ -1,0 +1,111 @@
+// What the forward and the backward pass of recurrent layers share: packed weights, the cut of the batch, gate
+// functions of float64, vectors with tails.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/microkernel.h"
+#include "kernels/pack.h"
+#include "kernels/recurrent.h"
+#include "kernels/vmath.h"
+
+namespace addax::kernels::ADDAX_ISA_NS {
+
+// float64 is there for checking gradients: one lane after the other.
+ADDAX_INLINE VecD tanh(VecD x) {
+  for (int i = 0; i < kLanes<double>; ++i) x[i] = std::tanh(x[i]);
+  return x;
+}
+ADDAX_INLINE VecD sigmoid(VecD x) {
+  for (int i = 0; i < kLanes<double>; ++i) {
+    const double e = std::exp(-std::abs(x[i]));
+    x[i] = (x[i] < 0 ? e : 1.0) / (1.0 + e);
+  }
+  return x;
+}
+
+// A vector of units, the last of a row maybe partial.
+template <bool whole, class T>
+ADDAX_INLINE Vec<T> load_units(const T* p, std::int64_t lanes) {
+  if constexpr (whole) {
+    return load(p);
+  } else {
+    return load_partial(p, lanes);
+  }
+}
+template <bool whole, class T>
+ADDAX_INLINE void store_units(T* p, Vec<T> v, std::int64_t lanes) {
+  if constexpr (whole) {
+    store(p, v);
+  } else {
+    store_partial(p, v, lanes);
+  }
+}
+
+inline std::int64_t ceil_of(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+template <class T>
+std::int64_t whole_vectors(std::int64_t n) {
+  return ceil_of(n, kLanes<T>) * kLanes<T>;
+}
+
+// Elements between rows of local buffers with n values: some more than a multiple of the vector, so that rows do not
+// meet in the same sets of the cache.
+template <class T>
+std::int64_t row_stride(std::int64_t n) {
+  return whole_vectors<T>(n) + 64 / static_cast<std::int64_t>(sizeof(T));
+}
+
+// Rows of the batch that go through time together: enough to keep the multiplications busy while the weights come from
+// L2, few enough that two to four cores have work.
+inline std::int64_t rows_together(const RecurrentShape& s) {
+  constexpr std::int64_t kLeastFlops = std::int64_t{1} << 21, kMostRows = 32, kFewRows = 4;
+  const std::int64_t flops = 2 * s.batch * s.steps * s.units * s.units * gate_count(s.cell);
+  if (flops < kLeastFlops) return std::max<std::int64_t>(1, s.batch);
+  const std::int64_t chunks = std::max<std::int64_t>(2, ceil_of(s.batch, 2 * kMostRows) * 2);
+  return std::max(kFewRows, ceil_of(s.batch, chunks));
+}
+
+// A matrix B packed in panels of `vectors` vectors of columns, `columns` vectors in all, k rows.
+template <class T>
+struct Panels {
+  T* packed;
+  std::int64_t k;
+  std::int64_t columns;
+  int vectors;
+
+  std::int64_t count() const { return ceil_of(columns, vectors); }
+  std::int64_t width(std::int64_t panel) const {
+    return std::min<std::int64_t>(vectors, columns - panel * vectors) * kLanes<T>;
+  }
+  T* panel(std::int64_t i) const { return packed + i * vectors * kLanes<T> * k; }
+  std::int64_t bytes() const { return k * columns * kLanes<T> * static_cast<std::int64_t>(sizeof(T)); }
+
+  // C = A·B, or C += A·B, for `rows` rows and the panels [first, last); C's columns begin at the first panel.
+  void multiply(const T* a, std::int64_t a_stride, std::int64_t rows, std::int64_t first, std::int64_t last, T* c,
+                std::int64_t c_stride, bool accumulate) const {
+    const RunOf run{0, 0, k};
+    Tile<T> tile{};
+    tile.row_stride = a_stride;
+    tile.runs = &run;
+    tile.run_count = 1;
+    tile.c_stride = c_stride;
+    tile.accumulate = accumulate;
+    const std::int64_t blocks = ceil_of(rows, max_rows<T>(vectors));
+    for (std::int64_t p = first; p < last; ++p) {
+      tile.b = panel(p);
+      tile.columns = tile.b_step = width(p);
+      const int nv = static_cast<int>(tile.columns / kLanes<T>);
+      for (std::int64_t i = 0; i < blocks; ++i) {
+        const std::int64_t row = cut(rows, blocks, i);
+        tile.a = a + row * a_stride;
+        tile.c = c + row * c_stride + (p - first) * vectors * kLanes<T>;
+        tile_function(Rows::strided, static_cast<int>(cut(rows, blocks, i + 1) - row), nv, T{})(tile);
+      }
+    }
+  }
+};
+
+}  // namespace addax::kernels::ADDAX_ISA_NS
