@@ -100,6 +100,38 @@ TEST_CASE("float32 functions are within a few units of the last place of libm in
   }
 }
 
+// Every 4,001st float, of either sign, from 0 over denormals to infinity and NaN. The worst error of each function is
+// printed as a table by `-s` (docs/performance.md has it).
+TEST_CASE("the functions that models use most are within 2 ulp over all floats") {
+  const struct {
+    Opcode opcode;
+    double (*reference)(double);
+  } functions[] = {{Opcode::exp, std::exp},     {Opcode::expm1, std::expm1},   {Opcode::log, std::log},
+                   {Opcode::log1p, std::log1p}, {Opcode::tanh, std::tanh},     {Opcode::sigmoid, sigmoid},
+                   {Opcode::erf, std::erf},     {Opcode::softplus, softplus},  {Opcode::sinh, std::sinh},
+                   {Opcode::cosh, std::cosh},   {Opcode::sqrt, std::sqrt},     {Opcode::sin, std::sin},
+                   {Opcode::cos, std::cos}};
+  std::vector<float> x;
+  for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += 4001) {
+    const auto word = static_cast<std::uint32_t>(bits);
+    std::memcpy(&x.emplace_back(), &word, sizeof word);
+  }
+  for (const auto& f : functions) {
+    const std::vector<float> y = apply(f.opcode, x);
+    double worst = 0;
+    float where = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double error = ulps(y[i], f.reference(x[i]));
+      if (error > worst) {
+        worst = error;
+        where = x[i];
+      }
+    }
+    INFO(std::string(name_of(f.opcode)) << ": " << worst << " ulp at " << where);
+    CHECK(worst <= 2);
+  }
+}
+
 TEST_CASE("float32 functions take zeros, infinities, NaN and denormals as libm does, sign of zero included") {
   const std::vector<float> x = {0.0f,   -0.0f,   kInf,   -kInf,   kNaN,  1.0f,   -1.0f,
                                 1e-45f, -1e-45f, 1e-39f, -1e-39f, 3e38f, -3e38f, 1e-20f};

@@ -37,6 +37,8 @@ set(ADDAX_PLAIN_KERNELS
   copy
   fused
   fused_code
+  fused_segments
+  gather_sum
   index
   plain_elementwise
   plain_random

@@ -87,6 +87,12 @@ std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name) {
   return opcode && kernels::fusable(*opcode) ? opcode : std::nullopt;
 }
 
+bool may_share_memory(const Operation& operation, const Attributes& attributes, int input, int output) {
+  const std::string_view name = operation.name;
+  if (name == "fused_segments") return segments_may_share_memory(attributes, input, output);
+  return name != "sparse_update" || input >= 2;  // not the indices, nor the updates
+}
+
 std::span<const Operation> fused_family() {
   static const Operation table[] = {
       {.name = "fused",
@@ -100,6 +106,9 @@ std::span<const Operation> fused_family() {
        .prepare = prepare_fused,
        .no_gradient = "it is made after differentiation",
        .traits = {.elementwise = true, .in_place = true, .internal = true}},
+      fused_segments_operation(),
+      sparse_update_operation(),
+      gather_sum_operation(),
   };
   return table;
 }

@@ -16,12 +16,24 @@
 
 #include "addax/attributes.h"
 #include "kernels/fused.h"
+#include "ops/operation.h"
 
 namespace addax::ops {
 
 // The opcode of an operation's step, if lists may have it: every operation of elementwise.cpp but `cast` and those of
 // integers' bits.
 std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name);
+
+// Operations made of lists, each in its own file; they stand in fused.cpp's family.
+Operation fused_segments_operation();
+Operation sparse_update_operation();
+Operation gather_sum_operation();
+
+// Whether an output of a step that works in place may lie over this input. Operations on one array may do what they
+// like: they read an element before they write it.
+bool may_share_memory(const Operation& operation, const Attributes& attributes, int input, int output);
+// The same for fused_segments.
+bool segments_may_share_memory(const Attributes& attributes, int input, int output);
 
 // The attributes of a fused step as a plan for its kernel. Returns null, or what is wrong with them.
 const char* make_fused_plan(const Attributes& attributes, int inputs, kernels::FusedPlan& plan);

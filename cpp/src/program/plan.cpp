@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/checked.h"
+#include "ops/fused.h"
 
 namespace addax {
 namespace {
@@ -180,8 +181,14 @@ class Planner {
   bool overwrites(int step, int output, int input) const {
     const PlannedStep& planned = plan_.steps[at(step)];
     if (!planned.operation->traits.in_place || bytes(output) != bytes(input)) return false;
-    for (const int i : planned.inputs)
-      if (root_[at(i)] == input && plan_.shapes[at(i)] != plan_.shapes[at(output)]) return false;
+    const auto which = std::find(planned.outputs.begin(), planned.outputs.end(), output) - planned.outputs.begin();
+    for (std::size_t k = 0; k < planned.inputs.size(); ++k) {
+      const int i = planned.inputs[k];
+      if (root_[at(i)] != input) continue;
+      if (plan_.shapes[at(i)] != plan_.shapes[at(output)]) return false;
+      if (!ops::may_share_memory(*planned.operation, planned.attributes, static_cast<int>(k), static_cast<int>(which)))
+        return false;
+    }
     return slot(output).spec.dtype == slot(input).spec.dtype;
   }
 

@@ -37,6 +37,12 @@ Program conv_prepacking(Program program);
 Program elementwise_fusion(Program program);
 // Elementwise steps on the result of a product become the product's tail.
 Program tail_fusion(Program program);
+// The gradient of an embedding goes into the table's update row by row.
+Program sparse_updates(Program program);
+// Sums and means of gathered rows are formed without the rows.
+Program gather_sums(Program program);
+// Equal fused lists on small independent arrays become one step.
+Program horizontal_fusion(Program program);
 // Steps that depend on state alone become the program's prologue.
 Program hoisting(Program program);
 
