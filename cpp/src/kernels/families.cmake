@@ -38,11 +38,11 @@ set(ADDAX_PLAIN_KERNELS
   fused
   fused_code
   fused_segments
-  gather_sum
   index
   plain_elementwise
   plain_random
   scan
   sort
+  sparse_update
   winograd_choice
 )

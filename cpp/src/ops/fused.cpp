@@ -108,7 +108,6 @@ std::span<const Operation> fused_family() {
        .traits = {.elementwise = true, .in_place = true, .internal = true}},
       fused_segments_operation(),
       sparse_update_operation(),
-      gather_sum_operation(),
   };
   return table;
 }

@@ -27,7 +27,6 @@ std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name);
 // Operations made of lists, each in its own file; they stand in fused.cpp's family.
 Operation fused_segments_operation();
 Operation sparse_update_operation();
-Operation gather_sum_operation();
 
 // Whether an output of a step that works in place may lie over this input. Operations on one array may do what they
 // like: they read an element before they write it.

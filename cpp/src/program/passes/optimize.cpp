@@ -3,12 +3,28 @@
 namespace addax {
 namespace {
 
+// clang-format off: one a line, in order
 constexpr Program (*kPasses[])(Program) = {
-    passes::forwarding,      passes::constant_folding, passes::transpose_folding, passes::common_subexpressions,
-    passes::padding_folding, passes::affine_folding,   passes::pooled_gradients,  passes::epilogue_fusion,
-    passes::prepacking,      passes::conv_prepacking,  passes::hoisting,          passes::elementwise_fusion,
-    passes::tail_fusion,     passes::dead_code,
+    passes::forwarding,
+    passes::constant_folding,
+    passes::transpose_folding,
+    passes::common_subexpressions,
+    passes::padding_folding,
+    passes::affine_folding,
+    passes::pooled_gradients,
+    passes::norm_fusion,
+    passes::gather_fusion,
+    passes::epilogue_fusion,
+    passes::prepacking,
+    passes::conv_prepacking,
+    passes::hoisting,
+    passes::elementwise_fusion,
+    passes::sparse_updates,
+    passes::horizontal_fusion,
+    passes::tail_fusion,
+    passes::dead_code,
 };
+// clang-format on
 
 void optimize_nested(Program& program) {
   for (Step& step : program.steps)

@@ -39,8 +39,6 @@ Program elementwise_fusion(Program program);
 Program tail_fusion(Program program);
 // The gradient of an embedding goes into the table's update row by row.
 Program sparse_updates(Program program);
-// Sums and means of gathered rows are formed without the rows.
-Program gather_sums(Program program);
 // Equal fused lists on small independent arrays become one step.
 Program horizontal_fusion(Program program);
 // Steps that depend on state alone become the program's prologue.
