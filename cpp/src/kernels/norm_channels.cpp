@@ -90,13 +90,13 @@ ADDAX_INLINE void add_rows(int64_t rows, int64_t width, int64_t columns, T* sums
     for_vectors<T>(
         columns, [&](int64_t i, auto access) __attribute__((always_inline)) {
           const auto c = constants(i, access);
-          Vec<T> a[2] = {access.get(sums_a + i), {}}, b[2] = {access.get(sums_b + i), {}};
+          Vec<T> a[2] = {}, b[2] = {};
           [&]<int... R>(std::integer_sequence<int, R...>) __attribute__((always_inline)) {
             (terms((row + R) * width + i, access, c, a[R % 2], b[R % 2]), ...);
           }
           (std::make_integer_sequence<int, count()>{});
-          access.put(sums_a + i, a[0] + a[1]);
-          access.put(sums_b + i, b[0] + b[1]);
+          access.put(sums_a + i, access.get(sums_a + i) + (a[0] + a[1]));
+          access.put(sums_b + i, access.get(sums_b + i) + (b[0] + b[1]));
         });
     row += count();
   };
