@@ -493,9 +493,13 @@ int64_t samples_at_once(int64_t elements) { return std::max<int64_t>(1, kChunk /
 
 template <class T>
 void group(const ChannelNorm<T>& job) {
-  const int64_t channels = job.channels, groups = job.groups, members = groups == 0 ? 0 : channels / groups;
+  const int64_t channels = job.channels, groups = job.groups, members = channels / groups;
   const int64_t sample = job.positions * channels;
-  if (channels == 0) return;
+  if (channels == 0) {
+    std::fill_n(job.mean, job.samples * groups, std::numeric_limits<T>::quiet_NaN());
+    std::fill_n(job.variance, job.samples * groups, std::numeric_limits<T>::quiet_NaN());
+    return;
+  }
   const WideRows<T> wide(job.positions, channels);
   parallel_for(job.samples, samples_at_once(sample), [&](int64_t first, int64_t last) {
     const Constants<T> constants(thread_scratch_of<T>(1, Constants<T>::elements(wide.width)), wide.width);
