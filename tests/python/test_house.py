@@ -38,8 +38,8 @@ PUBLIC_HEADERS = {
 }
 # What must reach up, by the header of the floor above: an operation that was applied is written to
 # the recording and the tapes that are open, the bodies of control flow are programs, a function
-# composed of operations is differentiated by a tape, and recurrent operations have one gradient for
-# most and another for tapes that want second derivatives.
+# composed of operations is differentiated by a tape, recurrent operations have one gradient for most
+# and another for tapes that want second derivatives, and sparse updates watch their variables.
 UPWARD = {
     ("ops/apply.cpp", "addax/program.h"),
     ("ops/apply.cpp", "addax/tape.h"),
@@ -50,6 +50,7 @@ UPWARD = {
     ("ops/operation.cpp", "addax/program.h"),
     ("ops/recurrent.cpp", "addax/tape.h"),
     ("ops/recurrent_by_scan.cpp", "addax/tape.h"),
+    ("ops/sparse_update.cpp", "addax/program.h"),
     ("tape/tape.cpp", "addax/program.h"),
     ("tape/variable.cpp", "addax/program.h"),
 }
