@@ -61,14 +61,13 @@ def dot_product_attention(
     allowed = None if mask is None else cast(convert_to_tensor(mask), "bool")
     if bias is not None:
         bias = cast(convert_to_tensor(bias), query.dtype)
-    if attn_logits_soft_cap is not None or not can_attend(query):
+    both = allowed is not None and bias is not None
+    if attn_logits_soft_cap is not None or both or not can_attend(query):
         cap = attn_logits_soft_cap
         return _composed(query, key, value, bias, allowed, factor, is_causal, cap)
     if allowed is not None and is_causal:
         # A row whose mask leaves nothing has equal weights everywhere, later places too.
         allowed = core("logical_and")(allowed, _causal(query.dims[1], key.dims[1]))
-    if allowed is not None and bias is not None:
-        bias = core("where")(allowed, bias, scalar(_MASKED[bias.dtype], bias.dtype))
     causal = is_causal and allowed is None
     return attend(query, key, value, allowed if bias is None else bias, factor, causal)
 

@@ -81,7 +81,8 @@ def attention_rows() -> Iterator[Row]:
             forward = lambda *xs, a=a: _forward(*xs, **a)  # noqa: E731
             inputs = (*qkv, *mask)
             yield Row("attention", inputs, forward, a, tolerance=8, symbolic=symbolic)
+            # The statistics are no softmax's: weights are large, and sums of them lose digits.
             backward = lambda *xs, a=a: _gradient(*xs, **a)  # noqa: E731
             inputs = (*qkv, *saved, *mask)
             symbolic = tuple(range(6)) if symbolic else False
-            yield Row("attention_gradient", inputs, backward, a, tolerance=60, symbolic=symbolic)
+            yield Row("attention_gradient", inputs, backward, a, tolerance=200, symbolic=symbolic)
