@@ -38,8 +38,8 @@ PUBLIC_HEADERS = {
 }
 # What must reach up, by the header of the floor above: an operation that was applied is written to
 # the recording and the tapes that are open, the bodies of control flow are programs, a function
-# composed of operations is differentiated by a tape, recurrent operations have one gradient for most
-# and another for tapes that want second derivatives, and sparse updates watch their variables.
+# composed of operations is differentiated by a tape, recurrent operations have one gradient for
+# most and another for tapes that want second derivatives, and sparse updates watch their variables.
 UPWARD = {
     ("ops/apply.cpp", "addax/program.h"),
     ("ops/apply.cpp", "addax/tape.h"),
