@@ -4,19 +4,15 @@
 
 namespace addax {
 
-Prologue::Prologue(ProgramPtr program) : program_(std::move(program)) {
-  std::vector<bool> derived(program_->variables.size(), false);
-  for (const Assignment& a : program_->assignments) derived[static_cast<std::size_t>(a.variable)] = true;
-  for (std::size_t i = 0; i < derived.size(); ++i)
-    if (!derived[i]) sources_.push_back(program_->variables[i]);
-}
+Prologue::Prologue(ProgramPtr program, std::vector<VariablePtr> derived)
+    : program_(std::move(program)), derived_(std::move(derived)), spare_(derived_.size()) {}
 
 Prologue::~Prologue() = default;
 
 bool Prologue::changed() const {
-  if (versions_.size() != sources_.size()) return true;
-  for (std::size_t i = 0; i < sources_.size(); ++i)
-    if (sources_[i]->version() != versions_[i]) return true;
+  const std::vector<VariablePtr>& sources = program_->variables;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (sources[i]->version() != versions_[i]) return true;
   return false;
 }
 
@@ -26,12 +22,30 @@ void Prologue::refresh_changed() {
   const std::uint64_t writes = Variable::writes();
   if (session_ == nullptr || changed()) {
     std::vector<std::uint64_t> versions;
-    for (const VariablePtr& source : sources_) versions.push_back(source->version());
-    if (session_ == nullptr) session_ = std::make_unique<Session>(program_, std::span<const Shape>());
-    session_->run({}, {});
+    for (const VariablePtr& source : program_->variables) versions.push_back(source->version());
+    run();
     versions_ = std::move(versions);
   }
   checked_.store(writes, std::memory_order_release);
+}
+
+void Prologue::run() {
+  const SuspendRecording suspended;
+  if (session_ == nullptr) session_ = std::make_unique<Session>(program_, std::span<const Shape>());
+  std::vector<void*> outputs;
+  for (std::size_t i = 0; i < derived_.size(); ++i) {
+    Tensor& spare = spare_[i];
+    const bool ours = spare.storage() != nullptr && spare.storage().use_count() == 1;
+    if (!ours) spare = Tensor(derived_[i]->dtype(), derived_[i]->shape());
+    outputs.push_back(spare.data());
+  }
+  session_->run({}, outputs);
+  for (std::size_t i = 0; i < derived_.size(); ++i) {
+    Tensor before = derived_[i]->tensor();
+    Variable::assign(derived_[i], Value(std::move(spare_[i])));
+    // What changes again and again keeps two memories; weights that stay need one.
+    if (!versions_.empty()) spare_[i] = std::move(before);
+  }
 }
 
 }  // namespace addax

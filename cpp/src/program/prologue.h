@@ -17,8 +17,9 @@ class Session;
 // Shared by all sessions of a program; any thread may refresh.
 class Prologue {
  public:
-  // `program` has no inputs and no outputs; what it assigns are the derived variables, which nobody else writes.
-  explicit Prologue(ProgramPtr program);
+  // `program` has no inputs and assigns nothing; its outputs become the values of the derived variables, in order,
+  // which nobody else writes.
+  Prologue(ProgramPtr program, std::vector<VariablePtr> derived);
   ~Prologue();
 
   const Program& program() const { return *program_; }
@@ -33,12 +34,17 @@ class Prologue {
   void refresh_changed();
   bool changed() const;
 
+  void run();
+
   ProgramPtr program_;
-  std::vector<VariablePtr> sources_;
+  std::vector<VariablePtr> derived_;
   std::atomic<std::uint64_t> checked_{0};  // Variable::writes() when the versions were compared last
   std::mutex mutex_;                       // guards what follows
   std::vector<std::uint64_t> versions_;    // of the sources, when the program ran last; empty: never
   std::unique_ptr<Session> session_;
+  // The derived variables' values before: their memory is written next. The present values never are, for a session
+  // that runs elsewhere may just be taking hold of them.
+  std::vector<Tensor> spare_;
 };
 
 }  // namespace addax

@@ -37,7 +37,7 @@ class Hoisting {
       (hoisted_[s] ? prologue_.steps : kept).push_back(std::move(program_.steps[s]));
     program_.steps = std::move(kept);
     prologue_ = elementwise_fusion(dead_code(std::move(prologue_)));
-    program_.prologue = std::make_shared<Prologue>(std::make_shared<const Program>(std::move(prologue_)));
+    program_.prologue = std::make_shared<Prologue>(std::make_shared<const Program>(std::move(prologue_)), derived_);
     return dead_code(std::move(program_));
   }
 
@@ -108,15 +108,13 @@ class Hoisting {
     return slots;
   }
 
-  // The slot becomes a variable of the program, which the prologue assigns.
+  // The slot becomes a variable of the program, whose value is an output of the prologue.
   void derive(int i) {
     const Spec& spec = slot(i).spec;
     const auto variable =
         std::make_shared<Variable>(Tensor(spec.dtype, to_shape(spec.dims)), text("derived_", i), false);
-    const int in_prologue = static_cast<int>(prologue_.variables.size());
-    prologue_.variable_slots.push_back(prologue_.add_slot(spec, SlotKind::variable, in_prologue));
-    prologue_.variables.push_back(variable);
-    prologue_.assignments.push_back({in_prologue, i});
+    prologue_.outputs.push_back(i);
+    derived_.push_back(variable);
     program_.slots[at(i)].kind = SlotKind::variable;
     program_.slots[at(i)].index = static_cast<int>(program_.variables.size());
     program_.variables.push_back(variable);
@@ -124,6 +122,7 @@ class Hoisting {
   }
 
   Program program_, prologue_;
+  std::vector<VariablePtr> derived_;
   std::vector<bool> state_;           // per slot
   std::vector<bool> hoisted_;         // per step
   std::vector<std::int64_t> weight_;  // per slot: bytes of the state that it is made of
