@@ -4,7 +4,7 @@
 
 #include "base/parallel.h"
 #include "base/scratch.h"
-#include "kernels/epilogue.h"
+#include "kernels/matmul_layout.h"
 #include "kernels/matmul_vectors.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
@@ -25,11 +25,14 @@ constexpr std::int64_t kDepth = 384;
 // Rows and columns of a task at most: 144 · kDepth floats of A are 216 KB of L2.
 constexpr std::int64_t kTaskRows = 144;
 constexpr std::int64_t kTaskColumns = 1024;
-// Tasks are not cut below these rows while there are columns to cut: each row task reads all of B.
+// Tasks are not cut below these rows if B is far away: each row task reads all of its columns of B.
 constexpr std::int64_t kLeastTaskRows = 64;
 // Elements of C of a task that runs a tail over them at its end, while they are in L2.
 constexpr std::int64_t kTailElements = 64 << 10;
-// Work of a task: some 20 µs.
+// Work of a task: some 20 µs; of a larger product's tasks, of which there are kTasks, up to a second bound. Fewer and
+// larger ones read A and B less often: 64x512x6400 runs at 67 % of peak in 8 tasks, at 57 % in 16.
+constexpr std::int64_t kTasks = 8, kMostTasks = 32;
+constexpr std::int64_t kLargeTaskFlops = std::int64_t{1} << 27;
 constexpr std::int64_t kTaskFlops = std::int64_t{1} << 21;
 // B is packed as a whole, once for all tasks, up to this size; beyond, every task packs what it needs, panel by panel.
 constexpr std::int64_t kSharedBytes = std::int64_t{64} << 20;
@@ -42,7 +45,8 @@ constexpr std::int64_t kOwnBytes = std::int64_t{2} << 20;
 // apart share so few sets of L2 that the copy pays much earlier.
 constexpr std::int64_t kDirectRows = 512;
 constexpr std::int64_t kDirectRowsInConflict = 64;
-// Rows from which a transposed A is packed.
+// Rows from which a transposed A whose rows lie a multiple of 4 KB apart is packed; others are read as they lie
+// (512^3: 88 % without the copy, 80 % with).
 constexpr std::int64_t kPackRows = 28;
 // Operands beyond this size lie behind L2. Their lines are asked for a block ahead: too few of them follow one another
 // for the machine to see them coming.
@@ -53,50 +57,8 @@ constexpr std::int64_t kSmallBytes = 16 << 10;
 constexpr std::int64_t kWayBytes = 4096;
 constexpr std::int64_t kWays = 9;  // the ways, and one on its way in
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-// ---- Where things lie.
-
-template <class T>
-std::int64_t lda_of(const Matmul<T>& job) {
-  return job.lda != 0 ? job.lda : job.transpose_a ? job.m : job.k;
-}
-template <class T>
-std::int64_t ldb_of(const Matmul<T>& job) {
-  return job.ldb != 0 ? job.ldb : job.transpose_b ? job.k : job.n;
-}
-template <class T>
-std::int64_t ldc_of(const Matmul<T>& job) {
-  return job.ldc != 0 ? job.ldc : job.n;
-}
-
-template <class T>
-std::int64_t batch_count(const Matmul<T>& job) {
-  std::int64_t count = 1;
-  for (int d = 0; d < job.batch_rank; ++d) count *= job.batch[d];
-  return count;
-}
-
-// Where batch item `index` begins.
-template <class T>
-struct Item {
-  const T* a;
-  const T* b;
-  T* c;
-  Item(const Matmul<T>& job, std::int64_t index) : a(job.a), b(job.b), c(job.c) {
-    std::int64_t rest = index, offset = 0;
-    bool spread = false;
-    for (int d = job.batch_rank - 1; d >= 0; --d) {
-      const std::int64_t i = rest % job.batch[d];
-      rest /= job.batch[d];
-      a += i * job.a_strides[d];
-      b += i * job.b_strides[d];
-      offset += i * job.c_strides[d];
-      spread = spread || job.c_strides[d] != 0;
-    }
-    c += spread ? offset : index * job.m * ldc_of(job);
-  }
-};
+// Whether rows so many bytes apart share sets of the caches.
+bool in_conflict(std::int64_t bytes) { return bytes % kWayBytes == 0; }
 
 // ---- Blocks of C.
 
@@ -114,20 +76,13 @@ struct Plan {
   std::int64_t column_tasks;
   Source source;
   bool pack_a;
-  bool far_a, far_c;            // A, C are too large to be in L2
+  bool far_a, far_b, far_c;     // the operand is too large to be in L2
   std::int64_t packed_b_bytes;  // of the shared copy
 };
 
-// Vectors of a panel that serves any number of rows: narrow results are one panel.
-template <class T>
-int packed_vectors(std::int64_t n) {
-  const std::int64_t vectors = std::max<std::int64_t>(1, vectors_for<T>(n));
-  return static_cast<int>(vectors <= kMaxVectors<T> ? vectors : std::min(3, kMaxVectors<T>));
-}
-
 template <class T>
 Blocking blocking_for(const Matmul<T>& job) {
-  const bool conflict = !job.transpose_a && lda_of(job) * static_cast<std::int64_t>(sizeof(T)) % kWayBytes == 0;
+  const bool conflict = !job.transpose_a && in_conflict(lda_of(job) * static_cast<std::int64_t>(sizeof(T)));
   Blocking b;
   if (job.packed_b) {
     b.vectors = packed_vectors<T>(job.n);
@@ -145,7 +100,7 @@ template <class T>
 Source source_for(const Matmul<T>& job, const Plan& p, std::int64_t batch) {
   if (job.packed_b) return Source::given;
   const bool small = job.k * job.n * static_cast<std::int64_t>(sizeof(T)) <= kSmallBytes;
-  const bool conflict = ldb_of(job) * static_cast<std::int64_t>(sizeof(T)) % kWayBytes == 0;
+  const bool conflict = in_conflict(ldb_of(job) * static_cast<std::int64_t>(sizeof(T)));
   const std::int64_t direct_rows = conflict ? kDirectRowsInConflict : kDirectRows;
   if (!job.transpose_b && (p.panels == 1 || small || job.m <= direct_rows)) return Source::direct;
   bool same = true;
@@ -168,17 +123,25 @@ void cut_into_tasks(const Matmul<T>& job, std::int64_t batch, Plan& p) {
   const bool all_rows = p.source == Source::own && job.m <= kOwnRows;
   std::int64_t most_rows = all_rows ? kOwnRows : kTaskRows;
   const std::int64_t most_columns = p.source == Source::own ? kTaskColumns / 4 : kTaskColumns;
-  p.task_panels = std::min(p.panels, std::max<std::int64_t>(1, most_columns / p.width));
+  p.task_panels = ceil_div(p.panels, ceil_div(p.panels * p.width, most_columns));
   if (job.tail != nullptr) most_rows = std::min(most_rows, kTailElements / (p.task_panels * p.width));
   p.task_rows = std::clamp<std::int64_t>(most_rows / block_rows, 1, p.blocking.rows);
-  const auto tasks = [&] { return batch * ceil_div(p.blocking.rows, p.task_rows) * ceil_div(p.panels, p.task_panels); };
-  const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, 32);
-  if (!all_rows) {
-    while (tasks() < wanted && p.task_rows * block_rows > kLeastTaskRows) p.task_rows = ceil_div(p.task_rows, 2);
+  const std::int64_t most_tasks = std::clamp<std::int64_t>(flops / kLargeTaskFlops, kTasks, kMostTasks);
+  const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, most_tasks);
+  // Each cut of the rows makes somebody read all columns of B again, each cut of the columns all rows of A.
+  while (true) {
+    const std::int64_t row_tasks = ceil_div(p.blocking.rows, p.task_rows);
+    const std::int64_t column_tasks = ceil_div(p.panels, p.task_panels);
+    if (batch * row_tasks * column_tasks >= wanted) break;
+    const bool rows = p.task_rows > 1 && !all_rows && (!p.far_b || p.task_rows * block_rows > kLeastTaskRows);
+    const bool columns = p.task_panels > 1;
+    if (!rows && !columns) break;
+    if (rows && (!columns || row_tasks * job.n <= column_tasks * job.m)) {
+      p.task_rows = ceil_div(p.task_rows, 2);
+    } else {
+      p.task_panels = ceil_div(p.task_panels, 2);
+    }
   }
-  while (tasks() < wanted && p.task_panels > 4) p.task_panels = ceil_div(p.task_panels, 2);
-  while (tasks() < wanted && p.task_rows > 1 && !all_rows) p.task_rows = ceil_div(p.task_rows, 2);
-  while (tasks() < wanted && p.task_panels > 1) p.task_panels = ceil_div(p.task_panels, 2);
   p.row_tasks = ceil_div(p.blocking.rows, p.task_rows);
   p.column_tasks = ceil_div(p.panels, p.task_panels);
 }
@@ -191,9 +154,11 @@ Plan plan_for(const Matmul<T>& job) {
   p.width = p.blocking.vectors * kLanes<T>;
   p.panels = ceil_div(job.n, p.width);
   p.packed_b_bytes = p.panels * p.width * job.k * static_cast<std::int64_t>(sizeof(T));
+  p.far_b = p.packed_b_bytes > kFarBytes;
   p.source = source_for(job, p, batch);
   cut_into_tasks(job, batch, p);
-  p.pack_a = job.transpose_a && p.task_panels >= 4 && job.m > kPackRows && job.k >= 32;
+  p.pack_a = job.transpose_a && in_conflict(lda_of(job) * static_cast<std::int64_t>(sizeof(T))) && p.task_panels >= 4 &&
+             job.m > kPackRows && job.k >= 32;
   const std::int64_t items = batch * static_cast<std::int64_t>(sizeof(T));
   p.far_a = items * job.m * job.k > kFarBytes;
   p.far_c = items * job.m * job.n > kFarBytes;
@@ -219,7 +184,7 @@ template <int kWrite, class T>
 void fetch(const T* block, std::int64_t stride, std::int64_t rows, std::int64_t columns) {
   constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
   for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; j += kLine) __builtin_prefetch(block + i * stride + j, kWrite);
+    for (std::int64_t j = 0; j < columns; j += kLine) __builtin_prefetch(block + i * stride + j, kWrite, 2);
   }
 }
 
@@ -246,6 +211,7 @@ class Task {
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
       first_k_ = cut(job_.k, chunks, chunk);
       depth_ = cut(job_.k, chunks, chunk + 1) - first_k_;
+      next_depth_ = chunk + 1 < chunks ? cut(job_.k, chunks, chunk + 2) - first_k_ - depth_ : 0;
       if (plan_.pack_a) pack_a();
       for (std::int64_t q = first_panel_; q < last_panel_; ++q) run_panel(q, panels, chunk == 0, chunk == chunks - 1);
     }
@@ -290,6 +256,26 @@ class Task {
     }
   }
 
+  // A part of what follows panel q: the next panel of this chunk of k, or the first of the next chunk.
+  void fetch_b(std::int64_t q, const T* panels, std::int64_t part, std::int64_t parts) const {
+    const bool same_chunk = q + 1 < last_panel_;
+    const std::int64_t column = (same_chunk ? q + 1 : first_panel_) * plan_.width;
+    const std::int64_t columns = std::min(plan_.width, job_.n - column);
+    const std::int64_t k0 = same_chunk ? first_k_ : first_k_ + depth_, depth = same_chunk ? depth_ : next_depth_;
+    const bool packed = plan_.source == Source::shared || plan_.source == Source::given;
+    if (!packed && job_.transpose_b) {
+      const std::int64_t first = columns * part / parts, last = columns * (part + 1) / parts;
+      fetch<0>(item_.b + (column + first) * ldb_ + k0, ldb_, last - first, depth);
+      return;
+    }
+    const std::int64_t first = k0 + depth * part / parts, last = k0 + depth * (part + 1) / parts;
+    if (packed) {
+      fetch<0>(panels + column * job_.k + first * plan_.width, plan_.width, last - first, plan_.width);
+    } else {
+      fetch<0>(item_.b + first * ldb_ + column, ldb_, last - first, columns);
+    }
+  }
+
   void run_panel(std::int64_t q, const T* panels, bool first_chunk, bool last_chunk) const {
     const std::int64_t column = q * plan_.width, ldc = ldc_of(job_);
     const RunOf run{0, 0, depth_};
@@ -309,12 +295,18 @@ class Task {
     const std::int64_t first_row = row_of(first_block_);
     tile.row_stride = lda_;
     tile.step = lda_;
-    const bool fetch_a = plan_.far_a && q == first_panel_ && packed_a_ == nullptr && !job_.transpose_a;
+    const std::int64_t blocks = last_block_ - first_block_;
+    const bool fetches_a = plan_.far_a && q == first_panel_ && packed_a_ == nullptr;
+    const bool fetches_b = plan_.far_b && blocks > 1;
     for (std::int64_t i = first_block_; i < last_block_; ++i) {
       const std::int64_t row = row_of(i), rows = row_of(i + 1) - row;
       tile.c = item_.c + row * ldc + column;
       if (plan_.far_c) fetch<1>(tile.c, ldc, rows, tile.columns);
-      if (fetch_a && i + 1 < last_block_) fetch<0>(a_at(row + rows), lda_, row_of(i + 2) - row - rows, depth_);
+      if (fetches_a && i + 1 < last_block_) {
+        const std::int64_t next_rows = row_of(i + 2) - row - rows;
+        fetch<0>(a_at(row + rows), lda_, job_.transpose_a ? depth_ : next_rows, job_.transpose_a ? next_rows : depth_);
+      }
+      if (fetches_b) fetch_b(q, panels, i - first_block_, blocks);
       tile.a = a_at(row);
       if (packed_a_ != nullptr) {
         tile.a = packed_a_ + (row - first_row) * depth_;
@@ -331,104 +323,9 @@ class Task {
   const std::int64_t lda_, ldb_;
   const std::int64_t block_rows_, longer_blocks_;
   const std::int64_t first_block_, last_block_, first_panel_, last_panel_;
-  std::int64_t first_k_ = 0, depth_ = 0;  // of the current chunk
+  std::int64_t first_k_ = 0, depth_ = 0, next_depth_ = 0;  // of the current chunk, and of the next
   T* packed_a_ = nullptr;
 };
-
-// ---- A vector times a matrix.
-
-// m or n is 1, or few rows meet a transposed B, whose packing would cost more than the product. The vectors themselves
-// must be contiguous.
-template <class T>
-bool by_vectors(const Matmul<T>& job) {
-  const bool row_a = !job.transpose_a || (job.m == 1 && lda_of(job) == 1);
-  if (job.packed_b) return job.m == 1 && row_a;
-  if (job.n == 1 && job.m > 1) return row_a && ldc_of(job) == 1 && (job.transpose_b || ldb_of(job) == 1);
-  return row_a && (job.m == 1 || (job.transpose_b && job.m < 8));
-}
-
-// Multiplications of a task of a product by vectors: some 5 µs of reading the matrix.
-constexpr std::int64_t kVectorTask = 96 << 10;
-
-// How many results each task computes, of `count` that cost `work` together: a multiple of `step`, and an even number
-// of tasks.
-std::int64_t vector_grain(std::int64_t count, std::int64_t work, std::int64_t step) {
-  const std::int64_t pieces = work < 2 * kVectorTask ? 1 : work / kVectorTask / 2 * 2;
-  return ceil_div(ceil_div(count, pieces), step) * step;
-}
-
-// Calls body(item, batch index, first, count) for pieces of the `count` results of each batch item, which cost `work`.
-template <class T, class Body>
-void in_pieces(const Matmul<T>& job, std::int64_t count, std::int64_t work, std::int64_t step, const Body& body) {
-  const std::int64_t grain = vector_grain(count, work, step), pieces = ceil_div(count, grain);
-  const std::int64_t several = std::max<std::int64_t>(1, kVectorTask / std::max<std::int64_t>(1, work / pieces));
-  parallel_for(batch_count(job) * pieces, several, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t t = first; t < last; ++t) {
-      const std::int64_t begin = t % pieces * grain;
-      body(Item<T>(job, t / pieces), t / pieces, begin, std::min(grain, count - begin));
-    }
-  });
-}
-
-// C is a column: a dot product per row of A.
-template <class T>
-void run_column(const Matmul<T>& job) {
-  const std::int64_t lda = lda_of(job);
-  in_pieces(job, job.m, job.m * job.k, 4,
-            [&](const Item<T>& item, std::int64_t batch, std::int64_t row, std::int64_t rows) {
-              T* y = item.c + row;
-              dot_rows(item.b, item.a + row * lda, lda, job.k, y, rows, job.accumulate);
-              finish_row(y, rows, job.bias, 0, job.activation);
-              if (job.tail != nullptr) run_tail(*job.tail, 1, batch * job.m + row, rows, 0, 1);
-            });
-}
-
-template <class T>
-void combine_packed(const Matmul<T>& job, const T* x, std::int64_t first, std::int64_t columns, T* y) {
-  const std::int64_t width = packed_vectors<T>(job.n) * kLanes<T>;
-  for (std::int64_t j = 0; j < columns; j += width) {
-    const T* panel = job.b + (first + j) * job.k;
-    const std::int64_t here = std::min(width, columns - j);
-    switch (vectors_for<T>(here)) {
-      case 1:
-        combine_panel<T, 1>(x, panel, width, job.k, y + j, here, job.accumulate);
-        break;
-      case 2:
-        combine_panel<T, 2>(x, panel, width, job.k, y + j, here, job.accumulate);
-        break;
-      case 3:
-        combine_panel<T, 3>(x, panel, width, job.k, y + j, here, job.accumulate);
-        break;
-      default:
-        combine_panel<T, 4>(x, panel, width, job.k, y + j, here, job.accumulate);
-    }
-  }
-}
-
-// C is a few rows.
-template <class T>
-void run_rows(const Matmul<T>& job) {
-  const std::int64_t lda = lda_of(job), ldb = ldb_of(job), ldc = ldc_of(job);
-  const std::int64_t step = job.packed_b ? packed_vectors<T>(job.n) * kLanes<T> : 64;
-  const auto row_piece = [&](const Item<T>& item, const T* x, std::int64_t column, std::int64_t columns, T* y) {
-    if (job.packed_b) {
-      combine_packed(job, x, column, columns, y);
-    } else if (job.transpose_b) {
-      dot_rows(x, item.b + column * ldb, ldb, job.k, y, columns, job.accumulate);
-    } else {
-      combine_rows(x, item.b + column, ldb, job.k, y, columns, job.accumulate);
-    }
-  };
-  in_pieces(job, job.n, job.m * job.n * job.k, step,
-            [&](const Item<T>& item, std::int64_t batch, std::int64_t column, std::int64_t columns) {
-              for (std::int64_t i = 0; i < job.m; ++i) {
-                T* y = item.c + i * ldc + column;
-                row_piece(item, item.a + i * lda, column, columns, y);
-                finish_row(y, columns, job.bias == nullptr ? nullptr : job.bias + column, 1, job.activation);
-              }
-              if (job.tail != nullptr) run_tail(*job.tail, job.n, batch * job.m, job.m, column, columns);
-            });
-}
 
 // ---- The choice.
 

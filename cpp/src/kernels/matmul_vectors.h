@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/parallel.h"
+#include "kernels/epilogue.h"
+#include "kernels/matmul_layout.h"
 #include "kernels/simd.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
@@ -137,6 +140,101 @@ ADDAX_INLINE void combine_panel(const T* x, const T* panel, std::int64_t width, 
     if (accumulate) total += load_partial(y + v * W, lanes);
     store_partial(y + v * W, total, lanes);
   }
+}
+
+// ---- Products by vectors.
+
+// m or n is 1, or few rows meet a transposed B, whose packing would cost more than the product. The vectors themselves
+// must be contiguous.
+template <class T>
+bool by_vectors(const Matmul<T>& job) {
+  const bool row_a = !job.transpose_a || (job.m == 1 && lda_of(job) == 1);
+  if (job.packed_b) return job.m == 1 && row_a;
+  if (job.n == 1 && job.m > 1) return row_a && ldc_of(job) == 1 && (job.transpose_b || ldb_of(job) == 1);
+  return row_a && (job.m == 1 || (job.transpose_b && job.m < 8));
+}
+
+// Multiplications of a task of a product by vectors: some 5 µs of reading the matrix.
+inline constexpr std::int64_t kVectorTask = 96 << 10;
+
+// How many results each task computes, of `count` that cost `work` together: a multiple of `step`, and an even number
+// of tasks.
+inline std::int64_t vector_grain(std::int64_t count, std::int64_t work, std::int64_t step) {
+  const std::int64_t pieces = work < 2 * kVectorTask ? 1 : work / kVectorTask / 2 * 2;
+  return ceil_div(ceil_div(count, pieces), step) * step;
+}
+
+// Calls body(item, batch index, first, count) for pieces of the `count` results of each batch item, which cost `work`.
+template <class T, class Body>
+void in_pieces(const Matmul<T>& job, std::int64_t count, std::int64_t work, std::int64_t step, const Body& body) {
+  const std::int64_t grain = vector_grain(count, work, step), pieces = ceil_div(count, grain);
+  const std::int64_t several = std::max<std::int64_t>(1, kVectorTask / std::max<std::int64_t>(1, work / pieces));
+  parallel_for(batch_count(job) * pieces, several, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t t = first; t < last; ++t) {
+      const std::int64_t begin = t % pieces * grain;
+      body(Item<T>(job, t / pieces), t / pieces, begin, std::min(grain, count - begin));
+    }
+  });
+}
+
+// C is a column: a dot product per row of A.
+template <class T>
+void run_column(const Matmul<T>& job) {
+  const std::int64_t lda = lda_of(job);
+  in_pieces(job, job.m, job.m * job.k, 4,
+            [&](const Item<T>& item, std::int64_t batch, std::int64_t row, std::int64_t rows) {
+              T* y = item.c + row;
+              dot_rows(item.b, item.a + row * lda, lda, job.k, y, rows, job.accumulate);
+              finish_row(y, rows, job.bias, 0, job.activation);
+              if (job.tail != nullptr) run_tail(*job.tail, 1, batch * job.m + row, rows, 0, 1);
+            });
+}
+
+template <class T>
+void combine_packed(const Matmul<T>& job, const T* x, std::int64_t first, std::int64_t columns, T* y) {
+  const std::int64_t width = packed_vectors<T>(job.n) * kLanes<T>;
+  for (std::int64_t j = 0; j < columns; j += width) {
+    const T* panel = job.b + (first + j) * job.k;
+    const std::int64_t here = std::min(width, columns - j);
+    switch (vectors_for<T>(here)) {
+      case 1:
+        combine_panel<T, 1>(x, panel, width, job.k, y + j, here, job.accumulate);
+        break;
+      case 2:
+        combine_panel<T, 2>(x, panel, width, job.k, y + j, here, job.accumulate);
+        break;
+      case 3:
+        combine_panel<T, 3>(x, panel, width, job.k, y + j, here, job.accumulate);
+        break;
+      default:
+        combine_panel<T, 4>(x, panel, width, job.k, y + j, here, job.accumulate);
+    }
+  }
+}
+
+// C is a few rows.
+template <class T>
+void run_rows(const Matmul<T>& job) {
+  const std::int64_t lda = lda_of(job), ldb = ldb_of(job), ldc = ldc_of(job);
+  const std::int64_t step = job.packed_b ? packed_vectors<T>(job.n) * kLanes<T> : 64;
+  const auto row_piece = [&](const Item<T>& item, const T* x, std::int64_t column, std::int64_t columns, T* y) {
+    if (job.packed_b) {
+      combine_packed(job, x, column, columns, y);
+    } else if (job.transpose_b) {
+      dot_rows(x, item.b + column * ldb, ldb, job.k, y, columns, job.accumulate);
+    } else {
+      combine_rows(x, item.b + column, ldb, job.k, y, columns, job.accumulate);
+    }
+  };
+  in_pieces(job, job.n, job.m * job.n * job.k, step,
+            [&](const Item<T>& item, std::int64_t batch, std::int64_t column, std::int64_t columns) {
+              for (std::int64_t i = 0; i < job.m; ++i) {
+                T* y = item.c + i * ldc + column;
+                row_piece(item, item.a + i * lda, column, columns, y);
+                finish_row(y, columns, job.bias == nullptr ? nullptr : job.bias + column, 1, job.activation);
+              }
+              if (job.tail != nullptr) run_tail(*job.tail, job.n, batch * job.m, job.m, column, columns);
+            });
 }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
