@@ -214,6 +214,19 @@ void check_convolutions(Kind kind, int count, std::uint32_t seed) {
 TEST_CASE("float32 convolutions and their gradients agree with the definition") {
   check_convolutions<float>(Kind::direct, 150, 1);
 }
+TEST_CASE("pointwise convolutions with many channels agree with the definition") {
+  test::Numbers numbers(6);
+  ConvShape s{};
+  s.batch = 2;
+  s.groups = 1;
+  for (int d = 0; d < kSpatial; ++d) {
+    s.in[d] = s.out[d] = d == 0 ? 1 : 5;
+    s.kernel[d] = s.stride[d] = s.dilation[d] = 1;
+  }
+  s.in_channels = 130;
+  s.out_channels = 140;
+  Problem<float>(numbers, s, Kind::direct).check();
+}
 TEST_CASE("float64 convolutions and their gradients agree with the definition") {
   check_convolutions<double>(Kind::direct, 60, 2);
 }
