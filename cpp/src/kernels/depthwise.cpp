@@ -249,6 +249,9 @@ void forward(const Conv<T>& job) {
       s, s.out[0], s.out[1], band,
       [&](std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to, const Lists<T>& lists) {
         run_band(forward_walk(job, image, lists.taps), sample, depth, from, to, lists);
+        if (job.tail == nullptr) return;
+        const std::int64_t first = ((sample * s.out[0] + depth) * s.out[1] + from) * s.out[2];
+        run_tail(*job.tail, s.out_channels, first, (to - from) * s.out[2], 0, s.out_channels);
       });
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/parallel.h"
 #include "base/scratch.h"
-#include "kernels/conv_tail.h"
 #include "kernels/epilogue.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
@@ -40,6 +39,7 @@ struct Walk {
   std::int64_t pad_row, pad_column;  // tile (r, c) begins at pixel (2r - pad_row, 2c - pad_column)
   const float* bias;
   Activation activation;
+  const Tail* tail;
 };
 
 Walk forward_walk(const ConvShape& s) {
@@ -169,16 +169,6 @@ void pack(const float* w, std::int64_t in, std::int64_t out, bool transposed, co
 
 // ---- A task: some tiles, some panels.
 
-// Tiles whose pixels are asked for while others are multiplied: the transform would wait for them.
-struct Ahead {
-  std::int64_t left;
-  TileGrid::At at;
-
-  ADDAX_INLINE void next(std::int64_t count, const TileGrid& grid, const TiledImages& images) {
-    for (; count > 0 && left > 0; --count, --left, grid.advance(at)) images.prefetch(at);
-  }
-};
-
 struct Task {
   const Walk& w;
   const WinogradPlan& p;
@@ -200,6 +190,32 @@ struct Task {
         write(t, count, q);
       }
     }
+    if (w.tail != nullptr) run_tails(first, last, first_panel * p.width, last_panel * p.width);
+  }
+
+  // The tail on the results of tiles [first, last). Whole rows of tiles lie side by side, whichever image they are of.
+  void run_tails(std::int64_t first, std::int64_t last, std::int64_t first_column, std::int64_t last_column) const {
+    const std::int64_t per_line = p.grid.columns, columns = std::min(last_column, w.out_channels) - first_column;
+    const auto pixel_of_line = [&](std::int64_t line) {
+      return (line / p.grid.rows * w.out_rows + 2 * (line % p.grid.rows)) * w.out_columns;
+    };
+    const auto run = [&](std::int64_t pixel, std::int64_t count) {
+      run_tail(*w.tail, w.out_channels, pixel, count, first_column, columns);
+    };
+    for (std::int64_t t = first; t < last;) {
+      const std::int64_t line = t / per_line, column = t % per_line;
+      if (column == 0 && last - t >= per_line) {
+        const std::int64_t lines = (last - t) / per_line;
+        run(pixel_of_line(line), pixel_of_line(line + lines) - pixel_of_line(line));
+        t += lines * per_line;
+        continue;
+      }
+      const std::int64_t end = std::min(per_line, column + last - t), pixel = pixel_of_line(line) + 2 * column;
+      const std::int64_t count = std::min(2 * end, w.out_columns) - 2 * column;
+      run(pixel, count);
+      if (2 * (line % p.grid.rows) + 1 < w.out_rows) run(pixel + w.out_columns, count);
+      t += end - column;
+    }
   }
 
   // The 16 products of `count` tiles, the first being `tile` of the task, with panel q.
@@ -217,7 +233,7 @@ struct Task {
     const std::int64_t blocks = ceil_div(count, max_rows<float>(p.vectors));
     const std::int64_t share = ceil_div(count, kPlanes);
     for (int plane = 0; plane < kPlanes; ++plane) {
-      ahead.next(share, p.grid, images);
+      ahead.next<4>(share, p.grid, images);
       job.b = packed + (q * kPlanes + plane) * w.in_channels * p.width;
       for (std::int64_t b = 0; b < blocks; ++b) {
         const std::int64_t row = cut(count, blocks, b), rows = cut(count, blocks, b + 1) - row;
@@ -279,7 +295,6 @@ void run(const Conv<float>& job, const Walk& w, bool transposed) {
   if (job.packed == nullptr)
     pack(job.w, job.shape.in_channels, job.shape.out_channels, transposed, p, static_cast<float*>(job.workspace));
   run_walk(w, p, job.packed == nullptr ? static_cast<const float*>(job.workspace) : job.packed);
-  if (job.tail != nullptr) run_whole_tail(*job.tail, w.images * w.out_rows * w.out_columns, w.out_channels);
 }
 
 void forward(const Conv<float>& job) {
@@ -288,6 +303,7 @@ void forward(const Conv<float>& job) {
   w.result = job.result;
   w.bias = job.bias;
   w.activation = job.activation;
+  w.tail = job.tail;
   run(job, w, false);
 }
 
@@ -297,6 +313,7 @@ void data_gradient(const Conv<float>& job) {
   w.result = job.result;
   w.bias = job.bias;
   w.activation = job.activation;
+  w.tail = job.tail;
   run(job, w, true);
 }
 

@@ -25,18 +25,19 @@ bool winograd_fits(const ConvShape& s) {
   return true;
 }
 
-// Direct time over Winograd's, one thread of a Zen 4, AVX-512 (bench/cpp/winograd_bench.cpp):
+// Direct time over Winograd's, one thread of a Zen 4, AVX-512 (bench/cpp/winograd_bench.cpp), weights not packed
+// beforehand:
 //
-//   image, channels, batch     forward   data gradient   kernel gradient
-//   32×32,  16 →  16, 128        1.0         1.0             1.1
-//   16×16,  32 →  32, 128        1.4         1.5             1.3
-//    8×8,   64 →  64, 128        1.8         1.7             1.8
-//   13×13,  32 →  64, 128        1.4         1.5             1.4
-//   123×123, 32 → 32, 8          1.6         1.6             1.5
-//   56×56,  64 →  64, 8          1.8         1.8             1.7
-//   28×28, 128 → 128, 8          2.0         1.9             1.9
-//   14×14, 256 → 256, 1 and 8    1.6, 1.8    1.6, 1.8        1.4, 1.8
-//    7×7,  512 → 512, 1 and 8    1.0, 1.3    0.8, 1.2        0.7, 1.2
+//   image, channels, batch         forward    data gradient   kernel gradient
+//   32×32,   16 →  16, 128           1.3          1.2             1.3
+//   16×16,   32 →  32, 128           1.5          1.6             1.3
+//    8×8,    64 →  64, 128           1.7          1.7             1.6
+//   13×13,   32 →  64, 128           1.4          1.5             1.4
+//   123×123, 32 →  32, 8             1.7          1.8             1.4
+//   56×56,   64 →  64, 8             1.7          1.8             1.7
+//   28×28,  128 → 128, 8             1.9          1.9             1.9
+//   14×14,  256 → 256, 1 and 8     1.3, 1.8     1.1, 1.8        1.0, 1.7
+//    7×7,   512 → 512, 1 and 8     0.9, 1.3     0.8, 1.3        0.7, 1.1
 //
 // Few channels leave the transforms, few tiles the weights too little to be shared by; images whose last tiles hang
 // over waste what is saved.

@@ -74,7 +74,9 @@ struct Task {
       const std::int64_t count = std::min(p.chunk_tiles, last - t);
       transform_input_tiles(images, p.grid, t, t + count, input, p.input_plane, p.pitch);
       transform_gradient_tiles(t, count, first_panel, last_panel);
-      multiply(count, first_panel, last_panel, t > first);
+      const std::int64_t next = t + count;
+      const Ahead ahead{std::min(p.chunk_tiles, last - next), p.grid.at(next)};
+      multiply(count, first_panel, last_panel, t > first, images, ahead);
     }
   }
 
@@ -99,8 +101,13 @@ struct Task {
     }
   }
 
-  void multiply(std::int64_t count, std::int64_t first_panel, std::int64_t last_panel, bool accumulate) const {
+  // Meanwhile the pixels `ahead` are asked for.
+  void multiply(std::int64_t count, std::int64_t first_panel, std::int64_t last_panel, bool accumulate,
+                const TiledImages& images, Ahead ahead) const {
     const ConvShape& s = job.shape;
+    const TiledImages upstream{job.y, s.out[1], s.out[2], s.out_channels, 0, 0, zeros};
+    Ahead upstream_ahead = ahead;
+    const std::int64_t share = ceil_div(p.chunk_tiles, kPlanes);
     const RunOf run{0, 0, count};
     Tile<float> tile{};
     tile.row_stride = 1;
@@ -111,6 +118,8 @@ struct Task {
     tile.c_stride = p.sum_row;
     tile.accumulate = accumulate;
     for (int plane = 0; plane < kPlanes; ++plane) {
+      ahead.next<4>(share, p.grid, images);
+      upstream_ahead.next<2>(share, p.grid, upstream);
       for (std::int64_t q = first_panel; q < last_panel; ++q) {
         tile.b = gradient + plane * p.dy_plane + (q - first_panel) * p.panel_size;
         tile.columns = std::min(p.width, s.out_channels - q * p.width);

@@ -197,14 +197,26 @@ struct TiledImages {
     }
   }
 
-  // Asks for the pixels that the tile reads and the ones above and to its left do not.
+  // Asks for the 2×2 pixels that the tile reads and the ones above and to its left do not.
   // Inlined by force: the compiler takes a function that only prefetches for one without effect, and drops its calls.
+  template <int size>
   ADDAX_INLINE void prefetch(const TileGrid::At& at) const {
-    const float* const pixels = corner(at) + (2 * columns + 2) * channels;
+    const float* const pixels = corner(at) + (size - 2) * (columns + 1) * channels;
     for (std::int64_t c = 0; c < 2 * channels; c += 16) {
       __builtin_prefetch(pixels + c);
       __builtin_prefetch(pixels + columns * channels + c);
     }
+  }
+};
+
+// Tiles whose pixels are asked for while others are multiplied: the transforms would wait for them.
+struct Ahead {
+  std::int64_t left;
+  TileGrid::At at;
+
+  template <int size>
+  ADDAX_INLINE void next(std::int64_t count, const TileGrid& grid, const TiledImages& images) {
+    for (; count > 0 && left > 0; --count, --left, grid.advance(at)) images.prefetch<size>(at);
   }
 };
 

@@ -59,3 +59,34 @@ def test_another_bound_than_six_stays_a_step():
     found = _core.Executable(program).run([x])[0].numpy()
     assert found.max() == 5
     np.testing.assert_allclose(found, fn(ops.array(x)).numpy(), rtol=1e-4, atol=1e-4)
+
+
+WIDE = variable(3, 3, 40, 40)
+WIDE_DEPTHWISE = variable(3, 3, 40, 1)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (13, 11), (16, 16), (50, 6)])
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        lambda x: ops.conv(x, WIDE, padding="same"),
+        lambda x: ops.conv(x, WIDE),
+        lambda x: ops.depthwise_conv(x, WIDE_DEPTHWISE, padding="same"),
+    ],
+)
+def test_steps_after_a_convolution_run_on_each_of_its_pixels_once(convolution, size):
+    def fn(x, r):
+        y = convolution(x)
+        return ops.tanh(y * 0.1) + y * r
+
+    x = generator.normal(size=(3, *size, 40)).astype("float32")
+    r = generator.normal(size=convolution(ops.array(x)).shape).astype("float32")
+    with _core.Recording() as recording:
+        inputs = [
+            recording.input("x", "float32", x.shape),
+            recording.input("r", "float32", r.shape),
+        ]
+        program = recording.finish([fn(*inputs)]).optimize()
+    assert len(program.step_names) == 1
+    found = _core.Executable(program).run([x, r])[0].numpy()
+    np.testing.assert_allclose(found, fn(ops.array(x), ops.array(r)).numpy(), rtol=1e-4, atol=1e-4)

@@ -15,8 +15,10 @@ using kernels::Opcode;
 struct Tailed {
   std::string_view plain, tailed;
 };
-constexpr Tailed kTailed[] = {
-    {"matmul", "matmul_epilogue"}, {"conv", "conv_epilogue"}, {"conv_data_gradient", "conv_data_gradient_epilogue"}};
+constexpr Tailed kTailed[] = {{"matmul", "matmul_epilogue"},
+                              {"conv", "conv_epilogue"},
+                              {"conv_data_gradient", "conv_data_gradient_epilogue"},
+                              {"depthwise_conv", "depthwise_conv_epilogue"}};
 
 class TailFusion {
  public:
