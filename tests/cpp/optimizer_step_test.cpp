@@ -70,9 +70,10 @@ struct Model {
     const Value indices = recording->input("indices", {DType::int32, {batch, 3}});
     const Value x = recording->input("x", {DType::float32, {batch, broadcast ? 1 : 3, width}});
     const Value picked = gather(Variable::read(states[0]), indices, 0);
+    const Value pooled = broadcast ? mean(picked, {1}) : sum(picked, {0, 1});  // before the update, as in training
     const Value spread = broadcast ? broadcast_to(x, {batch, 3, width}) : x;
     update(scatter_add(indices, spread, 0, rows), states, Variable::read(rate));
-    program = recording->finish({sum(picked, {0, 1})});
+    program = recording->finish({pooled});
     recording->end();
   }
 };

@@ -2,8 +2,9 @@
 //
 //   G = scatter_add(I, U);  P', M', V' = fused(G, P, M, V, …)   →   P', M', V' = sparse_update(I, U, P, M, V, …)
 //
-// where P, M, V are variables that get the outputs, everything else is a single value, and a gather by the same indices
-// has checked them. Updates that were broadcast for the scattering are read as they were.
+// where P, M, V are variables that get the outputs, everything else is a single value, and a gather by the same
+// indices, or the mean of its rows, has checked them. Updates that were broadcast for the scattering are read as they
+// were.
 #include <algorithm>
 
 #include "ops/fused.h"
@@ -76,10 +77,10 @@ class SparseUpdates {
   bool checked(int indices, const Dim& size, const Step& step) const {
     for (const Step& other : program_.steps) {
       if (&other == &step) return false;
-      if (is(other, "gather") && other.inputs[1] == indices) {
-        const int axis = other.attributes.axis("axis");
-        if (dims(other.inputs[0])[at(axis)] == size) return true;
-      }
+      const bool mean = is(other, "gather_mean");  // always along axis 0
+      if ((!mean && !is(other, "gather")) || other.inputs[1] != indices) continue;
+      const int axis = mean ? 0 : other.attributes.axis("axis");
+      if (dims(other.inputs[0])[at(axis)] == size) return true;
     }
     return false;
   }
