@@ -74,7 +74,7 @@ struct Weights {
   Panels<T> panels, candidate;
 
   Weights(const RecurrentShape& s, T* packed) {
-    const std::int64_t rows = std::clamp<std::int64_t>(s.batch, 1, rows_together(s));
+    const std::int64_t rows = std::clamp<std::int64_t>(s.batch, 1, rows_together<T>(s));
     const bool before = s.cell == Cell::gru_before;
     strips = strips_for<T>(rows, s.units, before ? 2 : gate_count(s.cell));
     panels = panels_of(strips, s.units, packed);
@@ -119,6 +119,7 @@ class Forward {
     for (std::int64_t step = 0; step < s_.steps; ++step) {
       step_ = step;
       time_ = s_.backwards ? s_.steps - 1 - step : step;
+      to_next_ = step + 1 == s_.steps ? 0 : (s_.backwards ? -1 : 1) * s_.units;
       if (cell == Cell::gru_before) {
         pass<0>(h_, weights_.strips, weights_.panels);
         pass<1>(reset_h_, weights_.candidate_strips, weights_.candidate);
@@ -139,6 +140,7 @@ class Forward {
 
  private:
   static constexpr int kBuffers = 6;
+  static constexpr std::int64_t kFewRows = 4;
   static constexpr int W = kLanes<T>;
 
   std::int64_t place(std::int64_t r) const { return (first_ + r) * s_.steps + time_; }
@@ -149,9 +151,13 @@ class Forward {
   void pass(const T* a, const Strips& strips, const Panels<T>& panels) {
     const std::int64_t width = strips.strip() * W, of_strip = strips.strip() / strips.vectors;
     const std::int64_t units_of_strip = strips.strip() / strips.gates * W;
-    for (std::int64_t i = 0; i < strips.count(); ++i) {
-      const std::int64_t panel = i * of_strip;
+    const bool forth = step_ % 2 == 0;
+    for (std::int64_t n = 0; n < strips.count(); ++n) {
+      // Back and forth: what was read last is still in the first-level cache.
+      const std::int64_t i = forth ? n : strips.count() - 1 - n, panel = i * of_strip;
       panels.multiply(a, stride_, rows_, panel, std::min(panel + of_strip, panels.count()), product_, width, false);
+      // With few rows a step is the reading of the weights, which goes on while the gates are computed.
+      if (rows_ < kFewRows && n + 1 < strips.count()) panels.prefetch((forth ? i + 1 : i - 1) * of_strip);
       const std::int64_t from = i * units_of_strip, to = std::min(from + units_of_strip, s_.units);
       for (std::int64_t r = 0; r < rows_; ++r) {
         if (!seen(r)) continue;
@@ -170,6 +176,7 @@ class Forward {
     constexpr int gates = gate_count(cell);
     const std::int64_t at = place(r), wide = at * gates * s_.units + unit, local = r * stride_ + unit;
     const auto input = [&](int g) __attribute__((always_inline)) {
+      prefetch_later(job_.x + wide + (g * s_.units + to_next_ * gates));
       return load_units<whole>(job_.x + wide + g * s_.units, lanes);
     };
     const auto bias = [&](int g) __attribute__((always_inline)) {
@@ -184,28 +191,28 @@ class Forward {
     const V h = load(h_ + local);
     V next;
     if constexpr (cell == Cell::lstm) {
-      const V i = sigmoid(input(0) + load(product)), f = sigmoid(input(1) + load(product + W));
-      const V g = tanh(input(2) + load(product + 2 * W)), o = sigmoid(input(3) + load(product + 3 * W));
+      const V i = gate_sigmoid(input(0) + load(product)), f = gate_sigmoid(input(1) + load(product + W));
+      const V g = gate_tanh(input(2) + load(product + 2 * W)), o = gate_sigmoid(input(3) + load(product + 3 * W));
       const V c = load(c_ + local), next_c = f * c + i * g;
       store(c_ + local, next_c);
-      next = o * tanh(next_c);
+      next = o * gate_tanh(next_c);
       keep_gate(0, i);
       keep_gate(1, f);
       keep_gate(2, g);
       keep_gate(3, o);
       keep(c);
     } else if constexpr (cell == Cell::gru_after) {
-      const V z = sigmoid(input(0) + (load(product) + bias(0))),
-              r_gate = sigmoid(input(1) + (load(product + W) + bias(1)));
+      const V z = gate_sigmoid(input(0) + (load(product) + bias(0))),
+              r_gate = gate_sigmoid(input(1) + (load(product + W) + bias(1)));
       const V recurrent = load(product + 2 * W) + bias(2);
-      const V candidate = tanh(input(2) + r_gate * recurrent);
+      const V candidate = gate_tanh(input(2) + r_gate * recurrent);
       next = z * h + (T{1} - z) * candidate;
       keep_gate(0, z);
       keep_gate(1, r_gate);
       keep_gate(2, candidate);
       keep(recurrent);
     } else if constexpr (cell == Cell::gru_before && number == 0) {
-      const V z = sigmoid(input(0) + load(product)), r_gate = sigmoid(input(1) + load(product + W));
+      const V z = gate_sigmoid(input(0) + load(product)), r_gate = gate_sigmoid(input(1) + load(product + W));
       store(z_ + local, z);
       store(reset_h_ + local, r_gate * h);
       keep_gate(0, z);
@@ -213,12 +220,12 @@ class Forward {
       keep(r_gate * h);
       return;
     } else if constexpr (cell == Cell::gru_before) {
-      const V z = load(z_ + local), candidate = tanh(input(2) + load(product));
+      const V z = load(z_ + local), candidate = gate_tanh(input(2) + load(product));
       next = z * h + (T{1} - z) * candidate;
       keep_gate(2, candidate);
     } else {
       next = input(0) + load(product);
-      next = cell == Cell::simple_relu ? relu_of(next) : tanh(next);
+      next = cell == Cell::simple_relu ? relu_of(next) : gate_tanh(next);
       keep_gate(0, next);
     }
     store(next_h_ + local, next);
@@ -255,6 +262,7 @@ class Forward {
   const RecurrentShape& s_;
   std::int64_t first_, rows_, stride_;
   std::int64_t step_ = 0, time_ = 0;
+  std::int64_t to_next_ = 0;  // from a row's place in the sequences to that of the next step
   T *h_, *next_h_, *c_;
   T *reset_h_, *z_;  // gru_before: r·h and z of the step
   T* previous_;      // the output of the step before, where a mask may repeat it
@@ -265,9 +273,9 @@ template <class T, Cell cell>
 void run_cell(const Recurrent<T>& job) {
   const Weights<T> weights(job.shape, static_cast<T*>(job.workspace));
   weights.pack(job);
-  parallel_for(job.shape.batch, rows_together(job.shape), [&](std::int64_t first, std::int64_t last) {
+  parallel_for(job.shape.batch, rows_together<T>(job.shape), [&](std::int64_t first, std::int64_t last) {
     // A serial region comes as one piece: it is cut here as for several threads.
-    const std::int64_t most = rows_together(job.shape);
+    const std::int64_t most = rows_together<T>(job.shape);
     for (; first < last; first += most) Forward<T, cell>(job, weights, first, std::min(most, last - first)).run();
   });
 }

@@ -19,7 +19,7 @@ struct Transposed {
 
   Transposed(const RecurrentShape& s, T* packed) {
     const bool before = s.cell == Cell::gru_before;
-    const std::int64_t rows = std::clamp<std::int64_t>(s.batch, 1, rows_together(s));
+    const std::int64_t rows = std::clamp<std::int64_t>(s.batch, 1, rows_together<T>(s));
     const int vectors = choose_blocking(rows, s.units, T{}).vectors;
     const std::int64_t columns = ceil_of(s.units, kLanes<T>);
     main = {packed, s.units * (before ? 2 : gate_count(s.cell)), columns, vectors};
@@ -72,6 +72,7 @@ class Backward {
     for (std::int64_t step = s_.steps - 1; step >= 0; --step) {
       step_ = step;
       time_ = s_.backwards ? s_.steps - 1 - step : step;
+      to_next_ = step == 0 ? 0 : (s_.backwards ? 1 : -1) * s_.units;
       for (std::int64_t i = 0; i < blocks; ++i) do_rows(cut(rows_, blocks, i), cut(rows_, blocks, i + 1));
     }
     for (std::int64_t r = 0; r < rows_; ++r) {
@@ -147,9 +148,11 @@ class Backward {
     using V = Vec<T>;
     const std::int64_t at = place(r), wide = at * kGates * s_.units + unit, local = r * stride_ + unit;
     const auto gate = [&](int g) __attribute__((always_inline)) {
+      prefetch_later(job_.gates + wide + (g * s_.units + to_next_ * kGates));
       return load_units<whole>(job_.gates + wide + g * s_.units, lanes);
     };
     const auto narrow = [&](const T* p) __attribute__((always_inline)) {
+      prefetch_later(p + at * s_.units + unit + to_next_);
       return load_units<whole>(p + at * s_.units + unit, lanes);
     };
     const auto give_product = [&](int g, V v) __attribute__((always_inline)) {
@@ -178,7 +181,7 @@ class Backward {
     }
     if constexpr (cell == Cell::lstm) {
       const V i = gate(0), f = gate(1), g = gate(2), o = gate(3), c = narrow(job_.kept);
-      const V tanh_c = tanh(f * c + i * g);
+      const V tanh_c = gate_tanh(f * c + i * g);
       const V dc = load(dc_ + local) + dh * o * (one - tanh_c * tanh_c);
       give(0, dc * g * (i * (one - i)));
       give(1, dc * c * (f * (one - f)));
@@ -211,6 +214,7 @@ class Backward {
   const RecurrentShape& s_;
   std::int64_t first_, rows_, stride_, wide_stride_;
   std::int64_t step_ = 0, time_ = 0;
+  std::int64_t to_next_ = 0;  // from a row's place in the sequences to that of the next step done
   T *dh_, *dc_;
   T* d_previous_;  // of the output that masked steps repeat
   T* d_reset_h_;   // gru_before: of r·h
@@ -221,7 +225,7 @@ template <class T, Cell cell>
 void run_cell(const RecurrentGradient<T>& job) {
   const Transposed<T> weights(job.shape, static_cast<T*>(job.workspace));
   weights.pack(job);
-  const std::int64_t most = rows_together(job.shape);
+  const std::int64_t most = rows_together<T>(job.shape);
   parallel_for(job.shape.batch, most, [&](std::int64_t first, std::int64_t last) {
     for (; first < last; first += most) Backward<T, cell>(job, weights, first, std::min(most, last - first)).run();
   });
