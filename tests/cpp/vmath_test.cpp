@@ -106,10 +106,10 @@ TEST_CASE("the functions that models use most are within 2 ulp over all floats")
   const struct {
     Opcode opcode;
     double (*reference)(double);
-  } functions[] = {{Opcode::exp, std::exp},     {Opcode::expm1, std::expm1},   {Opcode::log, std::log},
-                   {Opcode::log1p, std::log1p}, {Opcode::tanh, std::tanh},     {Opcode::sigmoid, sigmoid},
-                   {Opcode::erf, std::erf},     {Opcode::softplus, softplus},  {Opcode::sinh, std::sinh},
-                   {Opcode::cosh, std::cosh},   {Opcode::sqrt, std::sqrt},     {Opcode::sin, std::sin},
+  } functions[] = {{Opcode::exp, std::exp},     {Opcode::expm1, std::expm1},  {Opcode::log, std::log},
+                   {Opcode::log1p, std::log1p}, {Opcode::tanh, std::tanh},    {Opcode::sigmoid, sigmoid},
+                   {Opcode::erf, std::erf},     {Opcode::softplus, softplus}, {Opcode::sinh, std::sinh},
+                   {Opcode::cosh, std::cosh},   {Opcode::sqrt, std::sqrt},    {Opcode::sin, std::sin},
                    {Opcode::cos, std::cos}};
   std::vector<float> x;
   for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += 4001) {

@@ -182,8 +182,8 @@ struct Operation {
   Specs (*infer)(const Infer&);
   void (*run)(const Run&);  // throws only if the traits say so, and then before it writes anything
   std::int64_t (*workspace)(const Run&) = nullptr;  // bytes; the buffers have shapes but no data
-  // Floating-point operations of a run, multiplications and additions apart, for profiles; the buffers have shapes but no
-  // data. Without it: one for each element of the first output if the operation is elementwise, else unknown (0).
+  // Floating-point operations of a run, multiplications and additions apart, for profiles; the buffers have shapes but
+  // no data. Without it: one for each element of the first output if the operation is elementwise, else unknown (0).
   std::int64_t (*flops)(const Run&) = nullptr;
   // Made once per planned step and kept with it: sessions of nested programs, packed weights. May allocate.
   std::shared_ptr<void> (*prepare)(const Run&) = nullptr;
