@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "base/scratch.h"
+#include "kernels/tasks.h"
 
 // A row of output pixels is a block of C whose rows are pixels: pixel p of an output row reads the image at p · step,
 // so that "A" is the image itself with the row stride step · channels, and each kernel row is one run of taps ×
@@ -13,8 +14,7 @@ namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
 constexpr int kImage = 0, kRuns = 1;  // scratch slots
-// Work worth a task (some 20 µs), and the most that one should do.
-constexpr std::int64_t kTaskFlops = std::int64_t{1} << 21;
+// The most work that a task should do.
 constexpr std::int64_t kMostTaskFlops = std::int64_t{1} << 23;
 constexpr std::int64_t kWantedTasks = 32;
 // A block of weights that shall stay in L2 while the pixels of a task go by.
@@ -69,7 +69,7 @@ WalkPlan plan_walk(const Walk<T>& w, const WeightPlan& weights) {
   }
   const auto tasks = [&] { return w.groups * ceil_div(p.rows, p.task_rows) * ceil_div(weights.panels, p.task_panels); };
   const std::int64_t flops = w.groups * p.rows * weights.panels * row_flops;
-  const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, kWantedTasks);
+  const std::int64_t wanted = wanted_tasks(flops, kWantedTasks);
   while (tasks() < wanted && p.task_rows > 4) p.task_rows = ceil_div(p.task_rows, 2);
   while (tasks() < wanted && p.task_panels > 1) p.task_panels = ceil_div(p.task_panels, 2);
   while (tasks() < wanted && p.task_rows > 1) p.task_rows = ceil_div(p.task_rows, 2);

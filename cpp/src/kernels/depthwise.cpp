@@ -15,7 +15,7 @@ namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
 constexpr int kScratch = 0;
-constexpr std::int64_t kTaskWork = std::int64_t{1} << 19;  // multiplications
+constexpr std::int64_t kTaskWork = std::int64_t{1} << 18;  // multiplications
 // The image's part of a band: with as much output, half of L2.
 constexpr std::int64_t kBandBytes = std::int64_t{256} << 10;
 

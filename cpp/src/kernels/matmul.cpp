@@ -8,6 +8,7 @@
 #include "kernels/matmul_vectors.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
+#include "kernels/tasks.h"
 
 // Blocking after Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008), with two
 // differences. A is not copied unless it is transposed: a block of 9 rows by 3 vectors reads A along 9 rows, which fit
@@ -29,11 +30,10 @@ constexpr std::int64_t kTaskColumns = 1024;
 constexpr std::int64_t kLeastTaskRows = 64;
 // Elements of C of a task that runs a tail over them at its end, while they are in L2.
 constexpr std::int64_t kTailElements = 64 << 10;
-// Work of a task: some 20 µs; of a larger product's tasks, of which there are kTasks, up to a second bound. Fewer and
-// larger ones read A and B less often: 64x512x6400 runs at 67 % of peak in 8 tasks, at 57 % in 16.
+// Tasks of a product, and of a larger one, up to a second bound of work. Fewer and larger ones read A and B less often:
+// 64x512x6400 runs at 67 % of peak in 8 tasks, at 57 % in 16.
 constexpr std::int64_t kTasks = 8, kMostTasks = 32;
 constexpr std::int64_t kLargeTaskFlops = std::int64_t{1} << 27;
-constexpr std::int64_t kTaskFlops = std::int64_t{1} << 21;
 // B is packed as a whole, once for all tasks, up to this size; beyond, every task packs what it needs, panel by panel.
 constexpr std::int64_t kSharedBytes = std::int64_t{64} << 20;
 // With no more rows than these a task takes all of them, so that nobody else needs its part of B: a B beyond this size
@@ -113,7 +113,7 @@ Source source_for(const Matmul<T>& job, const Plan& p, std::int64_t batch) {
 template <class T>
 void cut_into_tasks(const Matmul<T>& job, std::int64_t batch, Plan& p) {
   const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
-  if (flops <= kTaskFlops && batch == 1) {  // one task, and not a division more than a tiny product can bear
+  if (flops < 2 * kLeastTaskFlops && batch == 1) {  // one task, and not a division more than a tiny product can bear
     p.task_rows = p.blocking.rows;
     p.task_panels = p.panels;
     p.row_tasks = p.column_tasks = 1;
@@ -127,7 +127,7 @@ void cut_into_tasks(const Matmul<T>& job, std::int64_t batch, Plan& p) {
   if (job.tail != nullptr) most_rows = std::min(most_rows, kTailElements / (p.task_panels * p.width));
   p.task_rows = std::clamp<std::int64_t>(most_rows / block_rows, 1, p.blocking.rows);
   const std::int64_t most_tasks = std::clamp<std::int64_t>(flops / kLargeTaskFlops, kTasks, kMostTasks);
-  const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, most_tasks);
+  const std::int64_t wanted = wanted_tasks(flops, most_tasks);
   // Each cut of the rows makes somebody read all columns of B again, each cut of the columns all rows of A.
   while (true) {
     const std::int64_t row_tasks = ceil_div(p.blocking.rows, p.task_rows);
@@ -354,7 +354,7 @@ void matmul(const Matmul<T>& job) {
     return;
   }
   const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
-  const std::int64_t grain = std::max<std::int64_t>(1, tasks * kTaskFlops / 2 / std::max<std::int64_t>(1, flops));
+  const std::int64_t grain = std::max<std::int64_t>(1, tasks * kLeastTaskFlops / std::max<std::int64_t>(1, flops));
   parallel_for(tasks, grain, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t t = first; t < last; ++t) {
       const std::int64_t column_task = t % plan.column_tasks, above = t / plan.column_tasks;

@@ -7,6 +7,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
+#include "kernels/tasks.h"
 #include "kernels/walk.h"
 #include "kernels/winograd_kernel_gradient.h"
 #include "kernels/winograd_tiles.h"
@@ -28,7 +29,6 @@ constexpr std::int64_t kLeastTiles = 28, kMostTiles = 112;
 // Panels of weights (all planes) up to this size stay in L2 while all tiles of a task go by, and the products of a few
 // tiles need not leave L1. Larger ones are read once for all tiles.
 constexpr std::int64_t kPanelBytes = std::int64_t{288} << 10;
-constexpr std::int64_t kTaskFlops = std::int64_t{1} << 21;
 constexpr std::int64_t kWantedTasks = 32;
 
 struct Walk {
@@ -97,7 +97,7 @@ WinogradPlan plan_of(const Walk& w) {
   // Many weights and few tiles: the panels are shared out rather than the tiles. Each task transforms its input again,
   // which a few panels make up for.
   const std::int64_t flops = 2 * kPlanes * p.tiles * w.in_channels * w.out_channels;
-  const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, kWantedTasks);
+  const std::int64_t wanted = wanted_tasks(flops, kWantedTasks);
   p.panel_groups = 1;
   p.chunks = ceil_div(p.tiles, p.chunk_tiles);
   const auto panels_of_group = [&] { return ceil_div(p.panels, p.panel_groups); };
