@@ -6,19 +6,34 @@
 namespace addax {
 namespace {
 
+// clang-format off: one a line
 constexpr std::span<const Operation> (*kFamilies[])() = {
-    ops::control_family,     ops::creation_family,      ops::elementwise_family, ops::fused_family,
-    ops::broadcast_family,   ops::random_family,        ops::reduce_family,      ops::cumulative_family,
-    ops::softmax_family,     ops::norm_channels_family, ops::norm_rows_family,   ops::attention_family,
-    ops::reshape_family,     ops::slice_family,         ops::pad_family,         ops::gather_family,
-    ops::gather_mean_family, ops::scatter_family,       ops::sort_family,        ops::matmul_family,
-    ops::conv_family,        ops::pool_family,          ops::resize_family,      ops::control_family,
-    ops::creation_family,    ops::elementwise_family,   ops::fused_family,       ops::broadcast_family,
-    ops::random_family,      ops::reduce_family,        ops::cumulative_family,  ops::softmax_family,
-    ops::reshape_family,     ops::slice_family,         ops::pad_family,         ops::gather_family,
-    ops::scatter_family,     ops::sort_family,          ops::matmul_family,      ops::conv_family,
-    ops::pool_family,        ops::resize_family,        ops::recurrent_family,
+    ops::control_family,
+    ops::creation_family,
+    ops::elementwise_family,
+    ops::fused_family,
+    ops::broadcast_family,
+    ops::random_family,
+    ops::reduce_family,
+    ops::cumulative_family,
+    ops::softmax_family,
+    ops::norm_channels_family,
+    ops::norm_rows_family,
+    ops::attention_family,
+    ops::recurrent_family,
+    ops::reshape_family,
+    ops::slice_family,
+    ops::pad_family,
+    ops::gather_family,
+    ops::gather_mean_family,
+    ops::scatter_family,
+    ops::sort_family,
+    ops::matmul_family,
+    ops::conv_family,
+    ops::pool_family,
+    ops::resize_family,
 };
+// clang-format on
 
 }  // namespace
 
