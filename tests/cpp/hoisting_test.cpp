@@ -92,3 +92,12 @@ TEST_CASE("an output that depends on state alone is there") {
   CHECK(run(executable, {1, 1}) == std::vector<float>{4, 9});
   CHECK(run(executable, {}) == std::vector<float>{4, 9});
 }
+
+TEST_CASE("a program that was optimised already keeps its prologue") {
+  const VariablePtr w = variable({2}, {2, 3}, "w");
+  const ProgramPtr once = optimize(record([&](Recording& r) -> Values {
+    return {r.input("x", kRow) * exp(Variable::read(w) * Variable::read(w))};
+  }));
+  REQUIRE(once->prologue != nullptr);
+  CHECK(optimize(once)->prologue == once->prologue);
+}

@@ -35,6 +35,8 @@ void optimize_nested(Program& program) {
 }  // namespace
 
 ProgramPtr optimize(const ProgramPtr& program) {
+  // It has been through the passes; a second prologue would take the place of the one that makes its derived variables.
+  if (program->prologue != nullptr) return program;
   Program result = *program;
   for (const auto pass : kPasses) result = pass(std::move(result));
   optimize_nested(result);
