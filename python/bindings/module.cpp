@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "base/cpu.h"
 #include "base/parallel.h"
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "module.h"
 
 namespace addax::python {
@@ -47,18 +47,18 @@ class Predictor {
     Few<const void*> in(specs_.size());
     deal(x, inputs);
     for (std::size_t i = 0; i < specs_.size(); ++i) in[i] = take(i, inputs[i], shapes[i]);
-    const Executable::Lease session = acquire(shapes);
+    const Executable::Lease replay = acquire(shapes);
     Few<py::object> results(out_types_.size());
     Few<void*> to(out_types_.size());
     for (std::size_t i = 0; i < out_types_.size(); ++i) {
-      const Shape& shape = session->output_shape(static_cast<int>(i));
+      const Shape& shape = replay->output_shape(static_cast<int>(i));
       results[i] = out ? given(i, out, shape) : fresh(out_types_[i], shape);
       to[i] = const_cast<void*>(static_cast<const py::array&>(results[i]).data());
     }
     if (out) refuse_overlap(in, shapes, to, results);
     {
       const ReleasedGil nogil;
-      session->run(in, to);
+      replay->run(in, to);
     }
     if (out) return py::reinterpret_borrow<py::object>(out);
     if (assemble_.is_none()) return results[0];

@@ -1,7 +1,7 @@
 // Recordings, programs and their execution.
 #include <algorithm>
 
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "module.h"
 
 namespace addax::python {

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "addax/ops.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "numbers.h"
 #include "ops/operation.h"
 #include "program/prologue.h"

@@ -13,7 +13,7 @@
 
 #include "addax/model_file.h"
 #include "addax/ops.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 
 using namespace addax;
 namespace fs = std::filesystem;

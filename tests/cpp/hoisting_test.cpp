@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "addax/ops.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "ops/operation.h"
 #include "program/prologue.h"
 
@@ -95,9 +95,8 @@ TEST_CASE("an output that depends on state alone is there") {
 
 TEST_CASE("a program that was optimised already keeps its prologue") {
   const VariablePtr w = variable({2}, {2, 3}, "w");
-  const ProgramPtr once = optimize(record([&](Recording& r) -> Values {
-    return {r.input("x", kRow) * exp(Variable::read(w) * Variable::read(w))};
-  }));
+  const ProgramPtr once = optimize(record(
+      [&](Recording& r) -> Values { return {r.input("x", kRow) * exp(Variable::read(w) * Variable::read(w))}; }));
   REQUIRE(once->prologue != nullptr);
   CHECK(optimize(once)->prologue == once->prologue);
 }

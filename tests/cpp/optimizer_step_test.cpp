@@ -9,7 +9,7 @@
 #include <random>
 
 #include "addax/ops.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "ops/operation.h"
 
 using namespace addax;

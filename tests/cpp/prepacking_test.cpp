@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "addax/ops.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "numbers.h"
 #include "ops/operation.h"
 #include "program/prologue.h"

@@ -12,7 +12,7 @@
 #include "addax/control.h"
 #include "addax/model_file.h"
 #include "addax/ops.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "addax/tape.h"
 #include "numbers.h"
 #include "ops/operation.h"

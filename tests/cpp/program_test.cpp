@@ -8,7 +8,7 @@
 
 #include "addax/control.h"
 #include "addax/ops.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "addax/tape.h"
 #include "ops/operation.h"
 
@@ -127,15 +127,15 @@ TEST_CASE("a training step replays without a single heap allocation") {
     Variable::assign(w, wv - g * 0.1);
     return Values{loss};
   });
-  Session session(optimize(program), std::vector<Shape>{{64, 3}});
+  Replay replay(optimize(program), std::vector<Shape>{{64, 3}});
   const Tensor x = Tensor::of<float>({64, 3}, std::vector<float>(192, 0.1F));
   float first = 0, loss = 0;
   const void* in[] = {x.data()};
   void* out[] = {&loss};
-  session.run(in, out);
+  replay.run(in, out);
   first = loss;
   const std::int64_t before = allocations;
-  for (int i = 0; i < 100; ++i) session.run(in, out);
+  for (int i = 0; i < 100; ++i) replay.run(in, out);
   CHECK(allocations - before == 0);
   CHECK(loss < first);
 }
@@ -318,19 +318,19 @@ TEST_CASE("no family of operations allocates in a replay") {
                   concatenate({x, slice(x, {0, 1}, {kBatch, 3}, {1, 1})}, 1)};
   });
   for (const ProgramPtr& p : {program, optimize(program)}) {
-    Session session(p, std::vector<Shape>{{4, 3}, {4, 8, 8, 2}});
+    Replay replay(p, std::vector<Shape>{{4, 3}, {4, 8, 8, 2}});
     const Tensor x = Tensor::of<float>({4, 3}, std::vector<float>(12, 0.25F));
     const Tensor image = Tensor::zeros(DType::float32, {4, 8, 8, 2});
     const void* in[] = {x.data(), image.data()};
     std::vector<Tensor> results;
     std::vector<void*> out;
-    for (int i = 0; i < session.output_count(); ++i) {
-      results.emplace_back(session.output_dtype(i), session.output_shape(i));
+    for (int i = 0; i < replay.output_count(); ++i) {
+      results.emplace_back(replay.output_dtype(i), replay.output_shape(i));
       out.push_back(results.back().data());
     }
-    session.run(in, out);
+    replay.run(in, out);
     const std::int64_t before = allocations;
-    for (int i = 0; i < 10; ++i) session.run(in, out);
+    for (int i = 0; i < 10; ++i) replay.run(in, out);
     CHECK(allocations - before == 0);
   }
 }
@@ -388,14 +388,14 @@ TEST_CASE("a body that leaves a recording open does not disturb the one around i
   CHECK(Recording::current() == nullptr);
 }
 
-TEST_CASE("sessions of an executable share memory unless they are in use at once") {
+TEST_CASE("replays of an executable share memory unless they are in use at once") {
   const ProgramPtr program = record([](Recording& r) {
     const Value x = r.input("x", floats({kBatch, 16}));
     return Values{sum(exp(matmul(x, x, false, true)), {0, 1})};
   });
   Executable executable(optimize(program));
   const std::vector<Shape> large{{64, 16}}, small{{9, 16}}, smallest{{3, 16}};
-  const Session* first = nullptr;
+  const Replay* first = nullptr;
   {
     const Executable::Lease a = executable.acquire(large);
     first = &*a;
@@ -413,7 +413,7 @@ TEST_CASE("sessions of an executable share memory unless they are in use at once
 
   // One after the other they share.
   Executable alone(optimize(program));
-  const Session* full = &*alone.acquire(large);
+  const Replay* full = &*alone.acquire(large);
   CHECK(alone.acquire(small)->shares_memory_with(*full));
   CHECK(alone.acquire(smallest)->shares_memory_with(*full));
   const Executable::Lease busy = alone.acquire(small);

@@ -9,7 +9,7 @@
 #include "addax/model_file.h"
 #include "addax/ops.h"
 #include "addax/program.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "addax/shape.h"
 #include "addax/tape.h"
 #include "addax/tensor.h"

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "addax/session.h"
+#include "addax/replay.h"
 
 namespace addax {
 
@@ -47,7 +47,7 @@ class BatchLoop {
   void check_columns() const;
   bool lies_ready(std::size_t column) const;
   std::vector<Shape> shapes_of(std::int64_t rows) const;
-  void make_results(const Session& session, std::int64_t rows);
+  void make_results(const Replay& replay, std::int64_t rows);
   void take_rows(std::int64_t first, std::int64_t count);
 
   Executable& executable_;

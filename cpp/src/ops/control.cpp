@@ -7,7 +7,7 @@
 
 #include "addax/ops.h"
 #include "addax/program.h"
-#include "addax/session.h"
+#include "addax/replay.h"
 #include "addax/tape.h"
 #include "ops/operation.h"
 
@@ -45,26 +45,26 @@ Spec stacked(const Spec& spec, const Dim& length) {
 
 Shape tail(const Shape& shape) { return Shape(shape.sizes().subspan(1)); }
 
-// A nested program's session with the addresses that it runs on, and two sets of buffers for what goes round.
+// A nested program's replay with the addresses that it runs on, and two sets of buffers for what goes round.
 struct Loop {
-  Session session;
+  Replay replay;
   std::vector<const void*> in;
   std::vector<void*> out;
   std::vector<Tensor> front, back;
   std::vector<Tensor> unread;  // outputs that nobody wants still need a place
 
-  Loop(const ProgramPtr& program, std::span<const Shape> shapes, int carries) : session(program, shapes) {
+  Loop(const ProgramPtr& program, std::span<const Shape> shapes, int carries) : replay(program, shapes) {
     in.resize(shapes.size());
-    out.resize(at(session.output_count()));
+    out.resize(at(replay.output_count()));
     for (int i = 0; i < carries; ++i) {
-      if (session.output_shape(i) != shapes[at(i)])
+      if (replay.output_shape(i) != shapes[at(i)])
         fail(ErrorKind::value, "a loop's body must keep the shapes of its values: ", shapes[at(i)], " became ",
-             session.output_shape(i));
-      front.emplace_back(session.output_dtype(i), session.output_shape(i));
-      back.emplace_back(session.output_dtype(i), session.output_shape(i));
+             replay.output_shape(i));
+      front.emplace_back(replay.output_dtype(i), replay.output_shape(i));
+      back.emplace_back(replay.output_dtype(i), replay.output_shape(i));
     }
-    for (int i = carries; i < session.output_count(); ++i)
-      unread.emplace_back(session.output_dtype(i), session.output_shape(i));
+    for (int i = carries; i < replay.output_count(); ++i)
+      unread.emplace_back(replay.output_dtype(i), replay.output_shape(i));
   }
 };
 
@@ -113,9 +113,9 @@ std::shared_ptr<void> scan_prepare(const Run& r) {
   const int carries = a.axis("carries"), sequences = a.axis("sequences");
   for (int i = carries; i < carries + sequences; ++i) shapes[at(i)] = tail(shapes[at(i)]);
   auto loop = std::make_shared<Loop>(a.program("body"), shapes, carries);
-  for (int i = carries; i < loop->session.output_count(); ++i) {
-    if (loop->session.output_shape(i) != tail(r.output(i).shape))
-      fail(ErrorKind::value, "scan: a step gives shape ", loop->session.output_shape(i), " where ",
+  for (int i = carries; i < loop->replay.output_count(); ++i) {
+    if (loop->replay.output_shape(i) != tail(r.output(i).shape))
+      fail(ErrorKind::value, "scan: a step gives shape ", loop->replay.output_shape(i), " where ",
            tail(r.output(i).shape), " was recorded");
   }
   return loop;
@@ -134,7 +134,7 @@ void scan_run(const Run& r) {
   const Attributes& a = r.attributes();
   Loop& loop = r.prepared<Loop>();
   const int carries = a.axis("carries"), sequences = a.axis("sequences");
-  const int results = loop.session.output_count();
+  const int results = loop.replay.output_count();
   const std::int64_t length = a.dim("length").value();
   const bool reverse = a.flag("reverse");
   for (int i = 0; i < r.input_count(); ++i) loop.in[at(i)] = r.input(i).data;
@@ -148,7 +148,7 @@ void scan_run(const Run& r) {
     }
     for (int i = carries; i < results; ++i)
       loop.out[at(i)] = r.wants(i) ? element(r.output(i), step) : loop.unread[at(i - carries)].data();
-    loop.session.run(loop.in, loop.out);
+    loop.replay.run(loop.in, loop.out);
     for (int i = 0; i < carries; ++i) loop.in[at(i)] = loop.out[at(i)];
   }
   for (int i = 0; i < carries; ++i) copy_bytes(r.output(i).data, loop.in[at(i)], r.output(i).bytes());
@@ -327,10 +327,10 @@ void while_run(const Run& r) {
   bool go = true;
   void* const go_address = &go;
   for (bool even = true;; even = !even) {
-    loop.condition.session.run(loop.condition.in, std::span(&go_address, 1));
+    loop.condition.replay.run(loop.condition.in, std::span(&go_address, 1));
     if (!go) break;
     for (int i = 0; i < count; ++i) loop.body.out[at(i)] = (even ? loop.body.front : loop.body.back)[at(i)].data();
-    loop.body.session.run(loop.body.in, loop.body.out);
+    loop.body.replay.run(loop.body.in, loop.body.out);
     for (int i = 0; i < count; ++i) loop.body.in[at(i)] = loop.condition.in[at(i)] = loop.body.out[at(i)];
   }
   for (int i = 0; i < count; ++i) copy_bytes(r.output(i).data, loop.body.in[at(i)], r.output(i).bytes());
@@ -352,7 +352,7 @@ Specs cond_infer(const Infer& in) {
 }
 
 struct Branches {
-  Session then, otherwise;
+  Replay then, otherwise;
   std::vector<const void*> in;
   std::vector<void*> out;
 };
@@ -360,7 +360,7 @@ struct Branches {
 std::shared_ptr<void> cond_prepare(const Run& r) {
   const std::vector<Shape> shapes = shapes_of(r, 1);
   auto branches = std::make_shared<Branches>(
-      Branches{Session(r.attributes().program("then"), shapes), Session(r.attributes().program("otherwise"), shapes),
+      Branches{Replay(r.attributes().program("then"), shapes), Replay(r.attributes().program("otherwise"), shapes),
                std::vector<const void*>(shapes.size()), std::vector<void*>(at(r.output_count()))});
   for (int i = 0; i < branches->then.output_count(); ++i) {
     if (branches->then.output_shape(i) != branches->otherwise.output_shape(i) ||
@@ -375,8 +375,8 @@ void cond_run(const Run& r) {
   Branches& branches = r.prepared<Branches>();
   for (std::size_t i = 0; i < branches.in.size(); ++i) branches.in[i] = r.input(static_cast<int>(i) + 1).data;
   for (std::size_t i = 0; i < branches.out.size(); ++i) branches.out[i] = r.output(static_cast<int>(i)).data;
-  Session& session = *r.in<bool>(0) ? branches.then : branches.otherwise;
-  session.run(branches.in, branches.out);
+  Replay& replay = *r.in<bool>(0) ? branches.then : branches.otherwise;
+  replay.run(branches.in, branches.out);
 }
 
 Values cond_gradient(const Gradient& g) {

@@ -185,7 +185,7 @@ struct Operation {
   // Floating-point operations of a run, multiplications and additions apart, for profiles; the buffers have shapes but
   // no data. Without it: one for each element of the first output if the operation is elementwise, else unknown (0).
   std::int64_t (*flops)(const Run&) = nullptr;
-  // Made once per planned step and kept with it: sessions of nested programs, packed weights. May allocate.
+  // Made once per planned step and kept with it: replays of nested programs, packed weights. May allocate.
   std::shared_ptr<void> (*prepare)(const Run&) = nullptr;
   Values (*gradient)(const Gradient&) = nullptr;
   const char* no_gradient = nullptr;  // why there is no gradient rule

@@ -160,15 +160,15 @@ void BatchLoop::take_rows(std::int64_t first, std::int64_t count) {
 }
 
 // Memory for the results of the coming steps. Results that were given out are not written again.
-void BatchLoop::make_results(const Session& session, std::int64_t rows) {
+void BatchLoop::make_results(const Replay& replay, std::int64_t rows) {
   if (keep_ == Keep::all && !results_.empty()) return;
   results_.clear();
-  for (int i = 0; i < session.output_count(); ++i) {
-    Shape shape = session.output_shape(i);
+  for (int i = 0; i < replay.output_count(); ++i) {
+    Shape shape = replay.output_shape(i);
     if (keep_ == Keep::all && shape[0] != rows)
       fail(ErrorKind::value, "a result of shape ", shape, " has no row for each of ", rows, " samples");
     if (keep_ == Keep::all) shape[0] = samples_;
-    results_.emplace_back(session.output_dtype(i), shape);
+    results_.emplace_back(replay.output_dtype(i), shape);
   }
 }
 
@@ -178,8 +178,8 @@ std::int64_t BatchLoop::run(std::int64_t most, std::chrono::nanoseconds limit) {
   while (!done() && steps < most) {
     // As many steps as have the same shapes.
     const std::int64_t rows = std::min(batch_size_, samples_ - next_);
-    const Executable::Lease session = executable_.acquire(shapes_of(rows));
-    make_results(*session, rows);
+    const Executable::Lease replay = executable_.acquire(shapes_of(rows));
+    make_results(*replay, rows);
     out_.resize(results_.size());
     while (samples_ - next_ >= rows && steps < most) {
       take_rows(next_, rows);
@@ -187,7 +187,7 @@ std::int64_t BatchLoop::run(std::int64_t most, std::chrono::nanoseconds limit) {
         const std::int64_t offset = keep_ == Keep::all ? results_[i].bytes() / samples_ * next_ : 0;
         out_[i] = results_[i].data_as<char>() + offset;
       }
-      session->run(in_, out_);
+      replay->run(in_, out_);
       next_ += rows;
       ++steps;
       if (Clock::now() >= end) return steps;

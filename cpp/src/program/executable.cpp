@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <optional>
 
-#include "addax/session.h"
+#include "addax/replay.h"
 
 namespace addax {
 
 struct Executable::Kept {
   std::vector<Shape> shapes;
-  Session session;
+  Replay replay;
   bool busy;
   std::uint64_t released;  // the number of its latest release; guarded by the executable's mutex, as `busy` is
 };
@@ -15,12 +15,12 @@ struct Executable::Kept {
 Executable::Executable(ProgramPtr program) : program_(std::move(program)) {}
 Executable::~Executable() = default;
 
-Session& Executable::Lease::operator*() const { return kept_->session; }
+Replay& Executable::Lease::operator*() const { return kept_->replay; }
 
-// Whether neither the session nor one that shares its memory is in use.
+// Whether neither the replay nor one that shares its memory is in use.
 bool Executable::is_idle(const Kept& kept) const {
   return std::none_of(kept_.begin(), kept_.end(), [&](const auto& other) {
-    return other->busy && (other.get() == &kept || other->session.shares_memory_with(kept.session));
+    return other->busy && (other.get() == &kept || other->replay.shares_memory_with(kept.replay));
   });
 }
 
@@ -34,7 +34,7 @@ Executable::Kept* Executable::find_idle(std::span<const Shape> shapes) {
 Executable::Kept* Executable::largest_idle() {
   Kept* largest = nullptr;
   for (const auto& kept : kept_) {
-    const bool larger = largest == nullptr || kept->session.arena_bytes() > largest->session.arena_bytes();
+    const bool larger = largest == nullptr || kept->replay.arena_bytes() > largest->replay.arena_bytes();
     if (larger && is_idle(*kept)) largest = kept.get();
   }
   return largest;
@@ -51,12 +51,12 @@ Executable::Lease Executable::acquire(std::span<const Shape> shapes) {
     neighbour = largest_idle();
     if (neighbour != nullptr) neighbour->busy = true;
   }
-  // Planning takes its time: not under the lock. The session whose memory may be shared is in use meanwhile.
+  // Planning takes its time: not under the lock. The replay whose memory may be shared is in use meanwhile.
   std::optional<Lease> lent;
   if (neighbour != nullptr) lent.emplace(Lease(*this, *neighbour));
   auto made = std::make_unique<Kept>(
       Kept{{shapes.begin(), shapes.end()},
-           neighbour == nullptr ? Session(program_, shapes) : Session(program_, shapes, neighbour->session),
+           neighbour == nullptr ? Replay(program_, shapes) : Replay(program_, shapes, neighbour->replay),
            /*busy=*/true,
            /*released=*/0});
   Kept& kept = *made;
@@ -87,14 +87,14 @@ std::vector<Tensor> Executable::run(std::span<const Tensor> inputs) {
     shapes.push_back(tensor.shape());
     in.push_back(tensor.data());
   }
-  const Lease session = acquire(shapes);
+  const Lease replay = acquire(shapes);
   std::vector<Tensor> results;
   std::vector<void*> out;
-  for (int i = 0; i < session->output_count(); ++i) {
-    results.emplace_back(session->output_dtype(i), session->output_shape(i));
+  for (int i = 0; i < replay->output_count(); ++i) {
+    results.emplace_back(replay->output_dtype(i), replay->output_shape(i));
     out.push_back(results.back().data());
   }
-  session->run(in, out);
+  replay->run(in, out);
   return results;
 }
 

@@ -35,7 +35,7 @@ struct Record {
 
 void write_record();
 
-// Never destroyed: sessions may run until the very end.
+// Never destroyed: replays may run until the very end.
 Record& record() {
   static Record& instance = *[] {
     auto* fresh = new Record;

@@ -1,6 +1,6 @@
-// Profile: where the time of a session's steps goes. On if ADDAX_PROFILE is 1 when the session is made: a table on
+// Profile: where the time of a replay's steps goes. On if ADDAX_PROFILE is 1 when the replay is made: a table on
 // standard error when the process ends; ADDAX_TRACE=file writes every step as an event of Chrome's trace format
-// (chrome://tracing, ui.perfetto.dev) as well. Off, it costs a session one test of a pointer per run.
+// (chrome://tracing, ui.perfetto.dev) as well. Off, it costs a replay one test of a pointer per run.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ struct ProfiledStep {
   std::int64_t nanoseconds = 0;
 };
 
-// Belongs to one session and is used by one thread at a time, as the session.
+// Belongs to one replay and is used by one thread at a time, as the replay.
 class Profile {
  public:
   // Null unless the environment asks for profiles. The process keeps it until its end.

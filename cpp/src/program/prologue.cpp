@@ -1,6 +1,6 @@
 #include "program/prologue.h"
 
-#include "addax/session.h"
+#include "addax/replay.h"
 
 namespace addax {
 
@@ -20,7 +20,7 @@ void Prologue::refresh_changed() {
   const std::lock_guard lock(mutex_);
   // Read first: what is written from here on makes the next refresh look again.
   const std::uint64_t writes = Variable::writes();
-  if (session_ == nullptr || changed()) {
+  if (replay_ == nullptr || changed()) {
     std::vector<std::uint64_t> versions;
     for (const VariablePtr& source : program_->variables) versions.push_back(source->version());
     run();
@@ -31,7 +31,7 @@ void Prologue::refresh_changed() {
 
 void Prologue::run() {
   const SuspendRecording suspended;
-  if (session_ == nullptr) session_ = std::make_unique<Session>(program_, std::span<const Shape>());
+  if (replay_ == nullptr) replay_ = std::make_unique<Replay>(program_, std::span<const Shape>());
   std::vector<void*> outputs;
   for (std::size_t i = 0; i < derived_.size(); ++i) {
     Tensor& spare = spare_[i];
@@ -39,7 +39,7 @@ void Prologue::run() {
     if (!ours) spare = Tensor(derived_[i]->dtype(), derived_[i]->shape());
     outputs.push_back(spare.data());
   }
-  session_->run({}, outputs);
+  replay_->run({}, outputs);
   for (std::size_t i = 0; i < derived_.size(); ++i) {
     Tensor before = derived_[i]->tensor();
     Variable::assign(derived_[i], Value(std::move(spare_[i])));

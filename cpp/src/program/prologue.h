@@ -12,9 +12,9 @@
 
 namespace addax {
 
-class Session;
+class Replay;
 
-// Shared by all sessions of a program; any thread may refresh.
+// Shared by all replays of a program; any thread may refresh.
 class Prologue {
  public:
   // `program` has no inputs and assigns nothing; its outputs become the values of the derived variables, in order,
@@ -41,8 +41,8 @@ class Prologue {
   std::atomic<std::uint64_t> checked_{0};  // Variable::writes() when the versions were compared last
   std::mutex mutex_;                       // guards what follows
   std::vector<std::uint64_t> versions_;    // of the sources, when the program ran last; empty: never
-  std::unique_ptr<Session> session_;
-  // The derived variables' values before: their memory is written next. The present values never are, for a session
+  std::unique_ptr<Replay> replay_;
+  // The derived variables' values before: their memory is written next. The present values never are, for a replay
   // that runs elsewhere may just be taking hold of them.
   std::vector<Tensor> spare_;
 };

@@ -1,5 +1,5 @@
-// Session: a program planned for concrete input shapes, with its memory. `run` allocates nothing, takes no lock and
-// does no I/O. One session per thread; sessions share the program's variables, which are read-only unless the program
+// Replay: a program planned for concrete input shapes, with its memory. `run` allocates nothing, takes no lock and
+// does no I/O. One replay per thread; replays share the program's variables, which are read-only unless the program
 // assigns.
 #pragma once
 
@@ -16,20 +16,20 @@ namespace addax {
 
 struct Buffer;
 
-class Session {
+class Replay {
  public:
   // Throws if the shapes do not fit the program.
-  Session(ProgramPtr program, std::span<const Shape> input_shapes);
-  // The same in the memory of another session, if there is enough of it. The two may not run at the same time.
-  Session(ProgramPtr program, std::span<const Shape> input_shapes, const Session& other);
-  ~Session();
-  Session(Session&&) noexcept;
+  Replay(ProgramPtr program, std::span<const Shape> input_shapes);
+  // The same in the memory of another replay, if there is enough of it. The two may not run at the same time.
+  Replay(ProgramPtr program, std::span<const Shape> input_shapes, const Replay& other);
+  ~Replay();
+  Replay(Replay&&) noexcept;
 
   const Shape& output_shape(int i) const;
   DType output_dtype(int i) const;
   int output_count() const;
   std::int64_t arena_bytes() const;
-  bool shares_memory_with(const Session& other) const;
+  bool shares_memory_with(const Replay& other) const;
 
   // Caller-owned memory of the planned shapes, 64-byte alignment not needed; inputs and outputs do not overlap. An
   // operation's error on the data (an index out of range) comes out as Error; all variables then keep their values.
@@ -40,7 +40,7 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-// A program with its sessions, one set per input shapes; the least recently used are dropped. Sessions that need not
+// A program with its replays, one set per input shapes; the least recently used are dropped. Replays that need not
 // run at the same time share their memory. Any number of threads.
 class Executable {
  public:
@@ -49,9 +49,9 @@ class Executable {
   const ProgramPtr& program() const { return program_; }
   std::vector<Tensor> run(std::span<const Tensor> inputs);
 
-  // A session for as long as the lease lives; then others may have it. The executable outlives its leases.
+  // A replay for as long as the lease lives; then others may have it. The executable outlives its leases.
   class Lease;
-  // For inputs of these shapes: an idle session, or a new one.
+  // For inputs of these shapes: an idle replay, or a new one.
   Lease acquire(std::span<const Shape> shapes);
 
  private:
@@ -74,8 +74,8 @@ class Executable::Lease {
   ~Lease() {
     if (kept_ != nullptr) executable_.release(*kept_);
   }
-  Session& operator*() const;
-  Session* operator->() const { return &**this; }
+  Replay& operator*() const;
+  Replay* operator->() const { return &**this; }
 
  private:
   friend class Executable;

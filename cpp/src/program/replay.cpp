@@ -1,4 +1,4 @@
-#include "addax/session.h"
+#include "addax/replay.h"
 
 #include <algorithm>
 #include <cstring>
@@ -30,7 +30,7 @@ struct Patch {
 
 }  // namespace
 
-struct Session::Impl {
+struct Replay::Impl {
   ProgramPtr program;
   Plan plan;
   std::shared_ptr<Storage> arena;
@@ -192,7 +192,7 @@ struct Session::Impl {
 
   void run(std::span<const void* const> in, std::span<void* const> out) {
     if (in.size() != input_data.size() || out.size() != output_data.size())
-      fail(ErrorKind::value, "the session takes the addresses of ", input_data.size(), " inputs and ",
+      fail(ErrorKind::value, "the replay takes the addresses of ", input_data.size(), " inputs and ",
            output_data.size(), " outputs; received ", in.size(), " and ", out.size());
     if (program->prologue != nullptr) program->prologue->refresh();
     const FlushDenormals flush;
@@ -216,25 +216,25 @@ struct Session::Impl {
   }
 };
 
-Session::Session(ProgramPtr program, std::span<const Shape> input_shapes)
+Replay::Replay(ProgramPtr program, std::span<const Shape> input_shapes)
     : impl_(std::make_unique<Impl>(std::move(program), input_shapes, nullptr)) {}
-Session::Session(ProgramPtr program, std::span<const Shape> input_shapes, const Session& other)
+Replay::Replay(ProgramPtr program, std::span<const Shape> input_shapes, const Replay& other)
     : impl_(std::make_unique<Impl>(std::move(program), input_shapes, other.impl_.get())) {}
-Session::~Session() = default;
-Session::Session(Session&&) noexcept = default;
+Replay::~Replay() = default;
+Replay::Replay(Replay&&) noexcept = default;
 
-const Shape& Session::output_shape(int i) const {
+const Shape& Replay::output_shape(int i) const {
   return impl_->plan.shapes[static_cast<std::size_t>(impl_->program->outputs[static_cast<std::size_t>(i)])];
 }
 
-DType Session::output_dtype(int i) const {
+DType Replay::output_dtype(int i) const {
   return impl_->program->slots[static_cast<std::size_t>(impl_->program->outputs[static_cast<std::size_t>(i)])]
       .spec.dtype;
 }
 
-int Session::output_count() const { return static_cast<int>(impl_->program->outputs.size()); }
-std::int64_t Session::arena_bytes() const { return impl_->plan.arena_bytes; }
-bool Session::shares_memory_with(const Session& other) const { return impl_->arena == other.impl_->arena; }
-void Session::run(std::span<const void* const> inputs, std::span<void* const> outputs) { impl_->run(inputs, outputs); }
+int Replay::output_count() const { return static_cast<int>(impl_->program->outputs.size()); }
+std::int64_t Replay::arena_bytes() const { return impl_->plan.arena_bytes; }
+bool Replay::shares_memory_with(const Replay& other) const { return impl_->arena == other.impl_->arena; }
+void Replay::run(std::span<const void* const> inputs, std::span<void* const> outputs) { impl_->run(inputs, outputs); }
 
 }  // namespace addax
