@@ -18,20 +18,21 @@ struct PoolShape {
   std::int64_t channels;
 };
 
+// Indices count the taps of a window, row by row, those on the padding too. They are uint8 where all of them fit, else
+// int32: an index of each pooled value is kept for the gradient, and a byte is a quarter of what it would be.
+inline bool has_small_indices(std::int64_t taps) { return taps <= 256; }
+
 template <class T>
 struct PoolFunctions {
-  // y: the greatest of each window, NaN if it has one. index (may be null): where that element lies within its sample,
-  // the first of equals.
-  void (*max)(const PoolShape& shape, const T* x, T* y, std::int32_t* index);
-  // dx: to each element, the sum of dy of those windows that hold it and whose index is it.
-  void (*max_gradient)(const PoolShape& shape, const T* dy, const std::int32_t* index, T* dx);
+  // y: the greatest of each window, NaN if it has one. index (may be null): its tap, the first of equals.
+  void (*max)(const PoolShape& shape, const T* x, T* y, void* index);
+  // dx: to each element, the sum of dy of those windows that hold it and whose index is its tap.
+  void (*max_gradient)(const PoolShape& shape, const T* dy, const void* index, T* dx);
+  // y: of each window the element at its index; 0 if that lies outside the window or the image.
+  void (*gather)(const PoolShape& shape, const T* x, const void* index, T* y);
   // y: the mean of the window's elements inside the image.
   void (*average)(const PoolShape& shape, const T* x, T* y);
   void (*average_gradient)(const PoolShape& shape, const T* dy, T* dx);
-  // Per sample: dx (in elements) = 0; dx[index[i]] += dy[i] for i < out elements. Indices are within [0, in).
-  void (*scatter)(std::int64_t batch, std::int64_t in, std::int64_t out, const T* dy, const std::int32_t* index, T* dx);
-  // Per sample: y[i] = x[index[i]].
-  void (*gather)(std::int64_t batch, std::int64_t in, std::int64_t out, const T* x, const std::int32_t* index, T* y);
 };
 
 struct PoolKernels {

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "addax/ops.h"
-#include "kernels/index.h"
+#include "base/checked.h"
 #include "kernels/kernels.h"
 #include "ops/axes.h"
 #include "ops/windows.h"
@@ -29,18 +29,18 @@ Dims pooled_dims(const Infer& in, const Dims& image) {
   return out;
 }
 
-// Positions within a sample are int32.
-void require_indexable(const Infer& in, const Dims& image) {
-  const Dim sample = product(std::span(image).subspan(1));
-  if (sample.known() && sample.value() > std::numeric_limits<std::int32_t>::max())
-    in.error("a sample has ", sample, " elements; at most 2^31 - 1 can be indexed");
+// Of the taps of a window (kernels/pool.h).
+DType index_dtype(const Infer& in) {
+  std::int64_t taps = 1;
+  for (const std::int64_t size : in.attributes().integers("pool_size")) taps = checked_mul(taps, size);
+  if (taps > std::numeric_limits<std::int32_t>::max()) in.error("a window has ", taps, " elements; at most 2^31 - 1");
+  return kernels::has_small_indices(taps) ? DType::uint8 : DType::int32;
 }
 
 Specs infer_max(const Infer& in) {
   in.require_floating(0);
-  require_indexable(in, in.dims(0));
   const Dims out = pooled_dims(in, in.dims(0));
-  return {{in.dtype(0), out}, {DType::int32, out}};
+  return {{in.dtype(0), out}, {index_dtype(in), out}};
 }
 
 Specs infer_average(const Infer& in) {
@@ -67,39 +67,25 @@ const Dims& image_behind(const Infer& in) {
 
 Specs infer_average_gradient(const Infer& in) { return {{in.dtype(0), image_behind(in)}}; }
 
-void require_same_dims(const Infer& in) {
-  in.require_rank(1, in.rank(0));
-  for (std::size_t d = 0; d < in.dims(0).size(); ++d)
-    in.require_equal(in.dims(0)[d], in.dims(1)[d], "sizes of values and indices");
+// Input 1, max_pool's indices, has the dims of the pooled image.
+void require_indices(const Infer& in, const Dims& pooled) {
+  in.require_dtype(1, index_dtype(in));
+  in.require_rank(1, static_cast<int>(pooled.size()));
+  for (std::size_t d = 0; d < pooled.size(); ++d)
+    in.require_equal(pooled[d], in.dims(1)[d], "sizes of the pooled image and the indices");
 }
 
 Specs infer_max_gradient(const Infer& in) {
-  in.require_dtype(1, DType::int32);
-  require_same_dims(in);
   const Dims& shape = image_behind(in);
-  require_indexable(in, shape);
-  return {{in.dtype(0), shape}};
-}
-
-Specs infer_scatter(const Infer& in) {
-  in.require_floating(0);
-  in.require_dtype(1, DType::int32);
-  in.require_rank_at_least(0, 2);
-  require_same_dims(in);
-  const Dims& shape = image_shape(in);
-  in.require_equal(in.dims(0)[0], shape[0], "batch sizes");
-  require_indexable(in, shape);
+  require_indices(in, in.dims(0));
   return {{in.dtype(0), shape}};
 }
 
 Specs infer_gather(const Infer& in) {
   in.require_floating(0);
-  in.require_dtype(1, DType::int32);
-  in.require_rank_at_least(0, 2);
-  in.require_rank(1, in.rank(0));
-  in.require_equal(in.dims(0)[0], in.dims(1)[0], "batch sizes");
-  require_indexable(in, in.dims(0));
-  return {{in.dtype(0), in.dims(1)}};
+  const Dims out = pooled_dims(in, in.dims(0));
+  require_indices(in, out);
+  return {{in.dtype(0), out}};
 }
 
 // ---- Runs.
@@ -123,13 +109,12 @@ void with_kernels(const Run& r, const Body& body) {
 
 void run_max(const Run& r) {
   const PoolShape s = shape_of(r, r.input(0).shape, r.output(0).shape);
-  with_kernels(
-      r, [&](const auto& k, const auto* x, auto* y) { k.max(s, x, y, r.wants(1) ? r.out<std::int32_t>(1) : nullptr); });
+  with_kernels(r, [&](const auto& k, const auto* x, auto* y) { k.max(s, x, y, r.output(1).data); });
 }
 
 void run_max_gradient(const Run& r) {
   const PoolShape s = shape_of(r, r.output(0).shape, r.input(0).shape);
-  with_kernels(r, [&](const auto& k, const auto* dy, auto* dx) { k.max_gradient(s, dy, r.in<std::int32_t>(1), dx); });
+  with_kernels(r, [&](const auto& k, const auto* dy, auto* dx) { k.max_gradient(s, dy, r.input(1).data, dx); });
 }
 
 void run_average(const Run& r) {
@@ -142,46 +127,12 @@ void run_average_gradient(const Run& r) {
   with_kernels(r, [&](const auto& k, const auto* dy, auto* dx) { k.average_gradient(s, dy, dx); });
 }
 
-std::int64_t sample_size(const Buffer& buffer) {
-  std::int64_t size = 1;
-  for (int d = 1; d < buffer.shape.rank(); ++d) size *= buffer.shape[d];
-  return size;
-}
-
-// Indices come from max_pool, but a program may feed any.
-void require_indices(const Run& r, std::int64_t size) {
-  const auto* index = r.in<std::int32_t>(1);
-  const std::int64_t bad = kernels::first_out_of_range(index, r.input(1).elements(), std::int64_t{0}, size);
-  if (bad >= 0)
-    fail(ErrorKind::index, r.operation().name, ": index ", index[bad], " is not within a sample of ", size,
-         " elements");
-}
-
-void run_scatter(const Run& r) {
-  const std::int64_t in = sample_size(r.output(0)), out = sample_size(r.input(0));
-  require_indices(r, in);
-  with_kernels(r, [&](const auto& k, const auto* dy, auto* dx) {
-    k.scatter(r.input(0).shape[0], in, out, dy, r.in<std::int32_t>(1), dx);
-  });
-}
-
 void run_gather(const Run& r) {
-  const std::int64_t in = sample_size(r.input(0)), out = sample_size(r.output(0));
-  require_indices(r, in);
-  with_kernels(r, [&](const auto& k, const auto* x, auto* y) {
-    k.gather(r.input(0).shape[0], in, out, x, r.in<std::int32_t>(1), y);
-  });
+  const PoolShape s = shape_of(r, r.input(0).shape, r.output(0).shape);
+  with_kernels(r, [&](const auto& k, const auto* x, auto* y) { k.gather(s, x, r.input(1).data, y); });
 }
 
 // ---- Gradients.
-
-Value scatter_of(const Value& dy, const Value& index, const Dims& shape) {
-  return apply_one(operation_named("pool_scatter"), {dy, index}, {{"shape", shape}});
-}
-Value gather_of(const Value& x, const Value& index) { return apply_one(operation_named("pool_gather"), {x, index}); }
-
-Values scatter_gradient(const Gradient& g) { return {gather_of(g.upstream(), g.input(1)), Value()}; }
-Values gather_gradient(const Gradient& g) { return {scatter_of(g.upstream(), g.input(1), g.input(0).dims()), Value()}; }
 
 Attributes windows_only(const Attributes& from) {
   Attributes to;
@@ -200,8 +151,13 @@ Values max_gradient(const Gradient& g) {
   return {pooling_gradient("max_pool_gradient", g, {g.upstream(0), g.output(1)})};
 }
 
-// The indices are max_pool's: each lies in its window.
-Values max_gradient_gradient(const Gradient& g) { return {gather_of(g.upstream(), g.input(1)), Value()}; }
+// With the indices given, the gradient of pooling and the gathering are linear, and each other's transpose.
+Values max_gradient_gradient(const Gradient& g) {
+  return {apply_one(operation_named("pool_gather"), {g.upstream(), g.input(1)}, windows_only(g.attributes())), Value()};
+}
+Values gather_gradient(const Gradient& g) {
+  return {pooling_gradient("max_pool_gradient", g, {g.upstream(), g.input(1)}), Value()};
+}
 
 Values average_gradient(const Gradient& g) { return {pooling_gradient("average_pool_gradient", g, {g.upstream()})}; }
 
@@ -249,21 +205,13 @@ std::span<const Operation> pool_family() {
        .infer = infer_average_gradient,
        .run = run_average_gradient,
        .gradient = average_gradient_gradient},
-      {.name = "pool_scatter",
-       .min_inputs = 2,
-       .max_inputs = 2,
-       .attributes = {{"shape", AttributeKind::dims}},
-       .infer = infer_scatter,
-       .run = run_scatter,
-       .gradient = scatter_gradient,
-       .traits = {.may_fail = true}},
       {.name = "pool_gather",
        .min_inputs = 2,
        .max_inputs = 2,
+       .attributes = windows,
        .infer = infer_gather,
        .run = run_gather,
-       .gradient = gather_gradient,
-       .traits = {.may_fail = true}},
+       .gradient = gather_gradient},
   };
   return table;
 }

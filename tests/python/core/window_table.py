@@ -199,10 +199,10 @@ def _max_pool(x, size, strides, padding):
     counts, meetings = _meetings(x.shape[1:-1], size, strides, [1] * len(size), padding)
     y = np.full((x.shape[0], *counts, x.shape[-1]), -np.inf)
     index = np.zeros(y.shape, np.int64)
-    for out, at, _ in meetings:
-        flat = np.ravel_multi_index(at, x.shape[1:-1]) * x.shape[-1] + np.arange(x.shape[-1])
+    for out, at, tap in meetings:
         better = x[(slice(None), *at)] > y[(slice(None), *out)]
-        index[(slice(None), *out)] = np.where(better, flat, index[(slice(None), *out)])
+        number = np.ravel_multi_index(tap, size)
+        index[(slice(None), *out)] = np.where(better, number, index[(slice(None), *out)])
         y[(slice(None), *out)] = np.where(better, x[(slice(None), *at)], y[(slice(None), *out)])
     return y.astype(x.dtype), index
 
@@ -249,63 +249,48 @@ def pool_rows() -> Iterator[Row]:
             tolerance=4,
             symbolic=False,
         )
-        block = math.prod(shape[1:])
-        at = (
-            fixed(np.random.default_rng(3).integers(0, block, out), "int32")
-            if math.prod(out)
-            else real(*out, dtype="int32")
+        spots = (
+            fixed(_window_taps(shape, *g), "uint8") if math.prod(out) else real(*out, dtype="uint8")
         )
-        reference = lambda dy, i, shape=shape: _pool_scatter(dy, i, shape)  # noqa: E731
-        yield Row(
-            "pool_scatter",
-            (real(*out), at),
-            reference,
-            {"shape": list(shape)},
-            tolerance=4,
-            symbolic=False,
-        )
-        spots = _window_spots(shape, *g)
-        reference = lambda dy, i, shape=shape: _pool_scatter(dy, i, shape)  # noqa: E731
+        reference = lambda dy, i, g=g, shape=shape: _pool_scatter(dy, i, shape, *g)  # noqa: E731
         yield Row(
             "max_pool_gradient",
-            (real(*out), fixed(spots, "int32") if math.prod(out) else real(*out, dtype="int32")),
+            (real(*out), spots),
             reference,
             {**a, "shape": list(shape)},
             tolerance=4,
             symbolic=False,
         )
-        yield Row("pool_gather", (real(*shape), at), _pool_gather, {}, symbolic=False)
+        reference = lambda x, i, g=g: _pool_gather(x, i, *g)  # noqa: E731
+        yield Row("pool_gather", (real(*shape), spots), reference, a, symbolic=False)
 
 
-def _window_spots(shape, size, strides, padding):
-    """An index within its window for each pooled element."""
+def _window_taps(shape, size, strides, padding):
+    """The tap of an element of its window for each pooled element."""
     counts, meetings = _meetings(shape[1:-1], size, strides, [1] * len(size), padding)
-    spots = np.zeros((shape[0], *counts, shape[-1]), np.int64)
+    taps = np.full((shape[0], *counts, shape[-1]), -1)
     generator = np.random.default_rng(4)
-    for out, at, _ in meetings:
-        flat = np.ravel_multi_index(at, shape[1:-1]) * shape[-1] + np.arange(shape[-1])
+    for out, _, tap in meetings:
         here = (slice(None), *out)
-        first = (spots[here] == 0) & (flat > 0)
-        spots[here] = np.where(
-            first | (generator.random(spots[here].shape) < 0.5), flat, spots[here]
-        )
-    return spots
+        taken = (taps[here] < 0) | (generator.random(taps[here].shape) < 0.5)
+        taps[here] = np.where(taken, np.ravel_multi_index(tap, size), taps[here])
+    return taps
 
 
-def _pool_scatter(dy, index, shape):
-    dx = np.zeros((shape[0], math.prod(shape[1:])), dy.dtype)
-    for sample, (values, at) in enumerate(zip(dy, index)):
-        np.add.at(dx[sample], at.ravel(), values.ravel())
-    return dx.reshape(shape)
+def _pool_scatter(dy, index, shape, size, strides, padding):
+    dx = np.zeros(shape, dy.dtype)
+    for out, at, tap in _meetings(shape[1:-1], size, strides, [1] * len(size), padding)[1]:
+        here = (slice(None), *out)
+        dx[(slice(None), *at)] += dy[here] * (index[here] == np.ravel_multi_index(tap, size))
+    return dx
 
 
-def _pool_gather(x, index):
-    flat = x.reshape(len(x), math.prod(x.shape[1:]))
-    return (
-        np.stack([f[i.ravel()].reshape(i.shape) for f, i in zip(flat, index)])
-        if len(x)
-        else np.zeros(index.shape, x.dtype)
-    )
+def _pool_gather(x, index, size, strides, padding):
+    y = np.zeros(index.shape, x.dtype)
+    for out, at, tap in _meetings(x.shape[1:-1], size, strides, [1] * len(size), padding)[1]:
+        here = (slice(None), *out)
+        y[here] += x[(slice(None), *at)] * (index[here] == np.ravel_multi_index(tap, size))
+    return y
 
 
 # ---- Resizing: half-pixel centres
