@@ -67,6 +67,16 @@ void bind_program(py::module_& m) {
       .def("__len__", [](const Program& p) { return p.steps.size(); })
       .def_property_readonly("variables", [](const Program& p) { return p.variables; })
       .def_property_readonly("input_names", [](const Program& p) { return p.input_names; })
+      .def_property_readonly("input_specs",
+                             [](const Program& p) {
+                               py::list specs;  // (dtype, sizes), a size being a number or a Dim
+                               for (const Spec& spec : p.input_specs()) {
+                                 py::tuple sizes(spec.dims.size());
+                                 for (std::size_t i = 0; i < spec.dims.size(); ++i) sizes[i] = from_dim(spec.dims[i]);
+                                 specs.append(py::make_tuple(std::string(name_of(spec.dtype)), sizes));
+                               }
+                               return specs;
+                             })
       .def_property_readonly("step_names",
                              [](const Program& p) {
                                std::vector<std::string> names;

@@ -30,9 +30,12 @@ PUBLIC_HEADERS = {
     "ops.h": "ops",
     "program.h": "program",
     "replay.h": "program",
+    "session.h": "file",
     "shape.h": "tensor",
+    "status.h": "base",
     "tape.h": "tape",
     "tensor.h": "tensor",
+    "threads.h": "base",
     "value.h": "tensor",
     "variable.h": "tape",
 }

@@ -38,6 +38,6 @@ struct LoadedModel {
   std::vector<NamedTensor> weights;
   std::map<std::string, ProgramPtr> programs;
 };
-LoadedModel read_model(const std::string& path, bool with_programs = false);
+LoadedModel read_model(const std::string& path, bool with_programs = false);  // weights are in memory of their own
 
 }  // namespace addax

@@ -5,16 +5,9 @@
 #include <cstdint>
 #include <memory>
 
+#include "addax/threads.h"
+
 namespace addax {
-
-// How many threads a region may use, the caller included. From ADDAX_NUM_THREADS, else OMP_NUM_THREADS, else the
-// processors available to this process. The setter takes 1…256, throws ValueError otherwise, and acts on the regions
-// that start after it.
-int thread_count();
-void set_thread_count(int n);
-
-// Ends the pool's threads; later regions run serially. For a host that unloads the library or is about to exit.
-void stop_threads() noexcept;
 
 namespace detail {
 using ChunkFunction = void (*)(const void* body, std::int64_t first, std::int64_t last);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -119,15 +120,24 @@ int Folder::open_below(const std::string& name) const {
   return -1;
 }
 
-std::vector<std::uint8_t> Folder::read(const std::string& name, std::int64_t limit) const {
-  const Descriptor descriptor(open_below(name));
+// A regular file of at most `limit` bytes, and how many it has.
+int Folder::open_file(const std::string& name, std::int64_t limit, std::size_t& bytes) const {
+  Descriptor descriptor(open_below(name));
   const std::string path = path_ + "/" + name;
   struct stat info {};
   if (::fstat(descriptor.get(), &info) != 0) io_error("cannot read", path);
   if (!S_ISREG(info.st_mode)) fail(ErrorKind::value, "'", path, "' is not a regular file");
   if (info.st_size > limit)
     fail(ErrorKind::value, "'", path, "' has ", info.st_size, " bytes where at most ", limit, " belong to the model");
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(info.st_size));
+  bytes = static_cast<std::size_t>(info.st_size);
+  return descriptor.release();
+}
+
+std::vector<std::uint8_t> Folder::read(const std::string& name, std::int64_t limit) const {
+  std::size_t size = 0;
+  const Descriptor descriptor(open_file(name, limit, size));
+  const std::string path = path_ + "/" + name;
+  std::vector<std::uint8_t> bytes(size);
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t n = ::read(descriptor.get(), bytes.data() + done, bytes.size() - done);
@@ -137,6 +147,16 @@ std::vector<std::uint8_t> Folder::read(const std::string& name, std::int64_t lim
     done += static_cast<std::size_t>(n);
   }
   return bytes;
+}
+
+Bytes Folder::map(const std::string& name, std::int64_t limit) const {
+  std::size_t size = 0;
+  const Descriptor descriptor(open_file(name, limit, size));
+  if (size == 0) return {};
+  void* const address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor.get(), 0);
+  if (address == MAP_FAILED) io_error("cannot map", path_ + "/" + name);
+  return {std::shared_ptr<void>(address, [size](void* pages) { ::munmap(pages, size); }),
+          {static_cast<const std::uint8_t*>(address), size}};
 }
 
 void Folder::write(const std::string& name, std::span<const std::uint8_t> bytes) const {

@@ -2,12 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace addax::file {
+
+// Bytes somewhere in memory, which stay as long as the owner.
+struct Bytes {
+  std::shared_ptr<void> owner;
+  std::span<const std::uint8_t> view;
+};
 
 class Folder {
  public:
@@ -19,6 +26,9 @@ class Folder {
   // The bytes of a regular file; `name` may have plain components separated by '/', no link on the way is followed.
   // More than `limit` bytes is an error.
   std::vector<std::uint8_t> read(const std::string& name, std::int64_t limit) const;
+  // The same, mapped: pages come when they are touched, and are copied when they are written. Whoever shortens the file
+  // meanwhile takes them away; `write` does not, it makes a new file.
+  Bytes map(const std::string& name, std::int64_t limit) const;
   // Temporary file, fsync, rename over `name`, fsync of the folder.
   void write(const std::string& name, std::span<const std::uint8_t> bytes) const;
   void remove(const std::string& name) const noexcept;
@@ -29,6 +39,7 @@ class Folder {
 
  private:
   int open_below(const std::string& name) const;
+  int open_file(const std::string& name, std::int64_t limit, std::size_t& bytes) const;
   std::string path_;
   int descriptor_;
 };

@@ -265,6 +265,12 @@ Tensor tensor_from_json(const Json& json, std::string_view what) {
   return tensor;
 }
 
+Json to_json(const Tensor& tensor) {
+  Json json = spec_json({tensor.dtype(), to_dims(tensor.shape())});
+  json["data"] = to_base64(tensor.data(), tensor.bytes());
+  return json;
+}
+
 Json to_json(const Program& program) {
   Json inputs = Json::array(), variables = Json::array(), constants = Json::array(), steps = Json::array();
   std::vector<int> number(program.slots.size(), -1);
@@ -285,9 +291,7 @@ Json to_json(const Program& program) {
   }
   for (std::size_t i = 0; i < program.constants.size(); ++i) {
     number[at(program.constant_slots[i])] = next++;
-    Json constant = spec_json(spec(program.constant_slots[i]));
-    constant["data"] = to_base64(program.constants[i].data(), program.constants[i].bytes());
-    constants.push_back(std::move(constant));
+    constants.push_back(to_json(program.constants[i]));
   }
   for (const Step& step : program.steps) {
     Json attributes = Json::object();

@@ -26,7 +26,8 @@ using FindVariable = std::function<VariablePtr(const std::string& name)>;
 // a recorded program. Throws ValueError naming the step.
 ProgramPtr program_from_json(const Json& json, const FindVariable& find_variable, std::string_view what, int depth = 0);
 
-// {"dtype", "shape", "data"}, as constants stand in programs. Throws ValueError that begins with `what`.
+// {"dtype", "shape", "data"}, as constants stand in programs. Reading throws ValueError that begins with `what`.
+Json to_json(const Tensor& tensor);
 Tensor tensor_from_json(const Json& json, std::string_view what);
 
 std::string to_base64(const void* data, std::int64_t bytes);

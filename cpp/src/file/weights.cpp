@@ -15,6 +15,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "weights files are little-endian");
 
 constexpr std::int64_t kMaxSize = (std::int64_t{1} << 31) - 1;
+// Smaller weights are copied: a few bytes, which then lie well.
+constexpr std::int64_t kBorrowed = 4096;
 
 struct Quantization {
   DType stored;  // uint8, int32 standing for uint16, or float16
@@ -95,7 +97,12 @@ void dequantize(const WeightSpec& spec, const std::uint8_t* bytes, const Tensor&
   }
 }
 
-Tensor unpack(const WeightSpec& spec, const std::uint8_t* bytes) {
+Tensor unpack(const WeightSpec& spec, const Bytes& data, std::int64_t offset, Memory memory) {
+  const std::uint8_t* const bytes = data.view.data() + offset;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(bytes) % static_cast<std::uintptr_t>(size_of(spec.dtype)) == 0;
+  const bool as_in_memory = aligned && !spec.quantization && spec.dtype != DType::boolean;
+  if (memory == Memory::borrowed && as_in_memory && spec.bytes >= kBorrowed)
+    return Tensor(spec.dtype, spec.shape, Storage::borrow(const_cast<std::uint8_t*>(bytes), spec.bytes, data.owner));
   Tensor tensor(spec.dtype, spec.shape);
   if (spec.quantization) {
     dequantize(spec, bytes, tensor);
@@ -107,49 +114,71 @@ Tensor unpack(const WeightSpec& spec, const std::uint8_t* bytes) {
   return tensor;
 }
 
-void read_group(const Json& group, const Folder& folder, std::set<std::string>& names, std::set<std::string>& files,
-                std::vector<NamedTensor>& weights) {
-  std::vector<WeightSpec> specs;
-  std::int64_t total = 0;
-  for (const Json& json : member(group, "weights", Json::value_t::array, "weightsManifest")) {
-    specs.push_back(read_spec(json));
-    if (!names.insert(specs.back().name).second)
-      fail(ErrorKind::value, "weight '", specs.back().name.substr(0, 120), "' is declared twice");
-    total = checked_add(total, specs.back().bytes);
-  }
-  // Shards are cut at any byte: the group's data are their concatenation, in the order of the paths.
-  std::vector<std::uint8_t> data;
-  for (const Json& path : member(group, "paths", Json::value_t::array, "weightsManifest")) {
-    std::string name = string(path, "weightsManifest, paths");
-    if (name.starts_with("./")) name.erase(0, 2);  // as TF.js's browser handlers write them
-    if (!files.insert(name).second) fail(ErrorKind::value, "weights file '", name.substr(0, 120), "' is listed twice");
-    std::vector<std::uint8_t> shard = folder.read(name, total - static_cast<std::int64_t>(data.size()));
-    if (data.empty()) {
-      data = std::move(shard);
-    } else {
-      data.insert(data.end(), shard.begin(), shard.end());
-    }
-  }
-  std::int64_t offset = 0;
-  for (const WeightSpec& spec : specs) {
-    const std::int64_t end = checked_add(offset, spec.bytes);
-    if (end > static_cast<std::int64_t>(data.size()))
-      fail(ErrorKind::value, "the weights files have ", data.size(), " bytes; weight '", spec.name.substr(0, 120),
-           "' ends at byte ", end, " of ", total);
-    weights.push_back({spec.name, unpack(spec, data.data() + offset), spec.group});
-    offset = end;
-  }
-  if (offset != static_cast<std::int64_t>(data.size()))
-    fail(ErrorKind::value, "the weights files have ", data.size(), " bytes; the manifest accounts for ", offset);
+// The bytes of all the files, one after the other.
+Bytes joined(const std::vector<Bytes>& files) {
+  if (files.size() == 1) return files[0];
+  auto all = std::make_shared<std::vector<std::uint8_t>>();
+  for (const Bytes& file : files) all->insert(all->end(), file.view.begin(), file.view.end());
+  return {all, *all};
 }
+
+class Reader {
+ public:
+  Reader(const FindShard& find, Memory memory) : find_(find), memory_(memory) {}
+
+  void read(const Json& group) {
+    std::vector<WeightSpec> specs;
+    std::int64_t total = 0;
+    for (const Json& json : member(group, "weights", Json::value_t::array, "weightsManifest")) {
+      specs.push_back(read_spec(json));
+      if (!names_.insert(specs.back().name).second)
+        fail(ErrorKind::value, "weight '", specs.back().name.substr(0, 120), "' is declared twice");
+      total = checked_add(total, specs.back().bytes);
+    }
+    // Shards are cut at any byte: the group's data are their concatenation, in the order of the paths.
+    const Bytes data = joined(shards(member(group, "paths", Json::value_t::array, "weightsManifest"), total));
+    const auto size = static_cast<std::int64_t>(data.view.size());
+    std::int64_t offset = 0;
+    for (const WeightSpec& spec : specs) {
+      const std::int64_t end = checked_add(offset, spec.bytes);
+      if (end > size)
+        fail(ErrorKind::value, "the weights files have ", size, " bytes; weight '", spec.name.substr(0, 120),
+             "' ends at byte ", end, " of ", total);
+      result.weights.push_back({spec.name, unpack(spec, data, offset, memory_), spec.group});
+      offset = end;
+    }
+    if (offset != size)
+      fail(ErrorKind::value, "the weights files have ", size, " bytes; the manifest accounts for ", offset);
+  }
+
+  ReadWeights result;
+
+ private:
+  std::vector<Bytes> shards(const Json& paths, std::int64_t total) {
+    std::vector<Bytes> files;
+    for (const Json& path : paths) {
+      std::string name = string(path, "weightsManifest, paths");
+      if (name.starts_with("./")) name.erase(0, 2);  // as TF.js's browser handlers write them
+      if (!paths_.insert(name).second)
+        fail(ErrorKind::value, "weights file '", name.substr(0, 120), "' is listed twice");
+      files.push_back(find_(name, total));
+      total -= static_cast<std::int64_t>(files.back().view.size());
+      result.files.push_back(files.back());
+    }
+    return files;
+  }
+
+  const FindShard& find_;
+  Memory memory_;
+  std::set<std::string> names_, paths_;
+};
 
 }  // namespace
 
-std::vector<NamedTensor> read_weights(const Json& manifest, const Folder& folder) {
-  std::vector<NamedTensor> weights;
-  std::set<std::string> names, files;
-  for (const Json& group : array(manifest, "weightsManifest")) read_group(group, folder, names, files, weights);
-  return weights;
+ReadWeights read_weights(const Json& manifest, const FindShard& find, Memory memory) {
+  Reader reader(find, memory);
+  for (const Json& group : array(manifest, "weightsManifest")) reader.read(group);
+  return std::move(reader.result);
 }
 
 std::vector<std::uint8_t> pack_weights(const std::vector<NamedTensor>& weights) {

@@ -5,44 +5,123 @@ from __future__ import annotations
 import base64
 import warnings
 from collections.abc import Callable
+from contextlib import contextmanager
 from typing import Any
 
 from addax import _core, tree
 from addax.backend.function import RecordedFunction, _Static, record
+from addax.saving.streams import CHECKED_ELEMENTS, record_stream, sample
 
-_CHECKED_ELEMENTS = 4096
+
+class FileProgram:
+    """A program as a file holds it.
+
+    Attributes:
+        program: The core's program.
+        outputs: Names of its outputs, in order.
+        targets, weights, states: How many of its inputs, after the data, are targets, then sample
+            weights, then states of a stream (as many as the last outputs).
+    """
+
+    def __init__(self, program: Any, outputs: list[str], targets=0, weights=0, states=0) -> None:
+        self.program = program
+        self.outputs = outputs
+        self.counts = {"targets": targets, "weights": weights, "states": states}
+
+    def describe(self) -> dict[str, Any]:
+        """What inputs and outputs are called, and what they are."""
+        names = {"inputs": list(self.program.input_names), "outputs": self.outputs}
+        return names | {key: count for key, count in self.counts.items() if count}
 
 
 class Programs:
-    """The recorded `predict`, `train` and `evaluate` of a model, as far as they can be recorded.
+    """What native apps can do with a model, as far as it can be recorded: `predict`, `stream` (a
+    sequence in pieces), and of a compiled model `train`, `evaluate`, both again `_weighted`, and
+    `reset_metrics`.
 
     Attributes:
-        recorded: `RecordedFunction`s by name.
+        recorded: `FileProgram`s by name.
     """
 
     def __init__(self, model):
         self.model = model
-        self.recorded: dict[str, RecordedFunction] = {}
-        self._add("predict", _predict)
-        if model.compiled and model.optimizer is not None:
-            self._add("train", _train)
+        self.recorded: dict[str, FileProgram] = {}
+        self._predict: RecordedFunction | None = None
+        with self._warning("predict"):
+            self._add_predict()
         if model.compiled:
-            self._add("evaluate", _evaluate)
+            with _guesses_forgotten(model):
+                self._add_steps()
 
-    def _add(self, name: str, make: Callable[[Any], RecordedFunction | None]) -> None:
+    def _add_steps(self) -> None:
+        model = self.model
+        if model.optimizer is not None:
+            with self._warning("train"):
+                self._add_step("train", model.train_step, model.train_function)
+        with self._warning("evaluate"):
+            self._add_step("evaluate", model.test_step, model.test_function)
+        if self.recorded.keys() & {"train", "train_weighted", "evaluate", "evaluate_weighted"}:
+            self.recorded["reset_metrics"] = FileProgram(_record_reset(model), [])
+
+    @contextmanager
+    def _warning(self, name: str):
+        """What cannot be recorded (a layer in Python alone) is saved without the program: the file
+        still holds topology and weights, and Python can go on with it."""
         try:
-            recorded = make(self.model)
+            yield
         except Exception as error:
-            # What cannot be recorded (a layer in Python alone) is saved without the program: the
-            # file still holds topology and weights, and Python can go on with it.
             warnings.warn(
                 f"The file of model '{self.model.name}' holds no program '{name}' for native "
                 f"apps: it cannot be recorded. {type(error).__name__}: {error}",
-                stacklevel=2,
+                stacklevel=3,
             )
+
+    def _add_predict(self) -> None:
+        model = self.model
+        self._predict = recorded = _record_predict(model)
+        if recorded is None:
             return
-        if recorded is not None:
-            self.recorded[name] = recorded
+        self.recorded["predict"] = FileProgram(recorded.program, _output_names(model, recorded))
+        specs = input_specs(model)
+        if specs is not None:
+            streamed = record_stream(model, specs, recorded)
+            if streamed is not None:
+                program, names = streamed
+                outputs = [*self.recorded["predict"].outputs, *names]
+                self.recorded["stream"] = FileProgram(program, outputs, states=len(names))
+
+    def _add_step(self, name: str, step: Callable, function: Any) -> None:
+        """Adds a step as the last batch was, or as the model's loss lets one guess, with sample
+        weights and without."""
+        model = self.model
+        found = _last_recorded(function) or _with_guessed_targets(model, step)
+        if found is None:
+            return
+        inputs = tree.flatten(getattr(model, "input", None)) if input_specs(model) else [None]
+        x, count = len(inputs), len(found.program.input_names)
+        y = len(model.outputs) if input_specs(model) else min(1, count - x)
+        if not 0 < y <= count - x:
+            y = count - x
+        weights = count - x - y
+        title = f"{name}_weighted" if weights else name
+        self._put(title, found, y, weights)
+        if input_specs(model) is None or count not in (x + y, x + 2 * y):
+            return
+        specs = _specs_of(found.program)
+        if weights:
+            other = _record(step, (_x_structure(model), _y_structure(model)), specs[: x + y])
+            self._put(name, other, y, 0)
+        else:
+            specs += [
+                ("sample_weight" if y == 1 else f"sample_weight_{i}", "float32", dims[:1])
+                for i, (_, _, dims) in enumerate(specs[x:])
+            ]
+            structures = (_x_structure(model), _y_structure(model), _y_structure(model))
+            self._put(f"{name}_weighted", _record(step, structures, specs), y, y)
+
+    def _put(self, title: str, recorded: RecordedFunction, targets: int, weights: int) -> None:
+        names = _output_names(self.model, recorded)
+        self.recorded[title] = FileProgram(recorded.program, names, targets, weights)
 
     def variables(self) -> list[Any]:
         """The core's variables that the programs read or assign, each once."""
@@ -51,22 +130,16 @@ class Programs:
 
     def describe(self) -> dict[str, Any]:
         """What inputs and outputs of the programs are called, in order."""
-        return {
-            name: {
-                "inputs": list(recorded.program.input_names),
-                "outputs": _output_names(self.model, recorded),
-            }
-            for name, recorded in self.recorded.items()
-        }
+        return {name: recorded.describe() for name, recorded in self.recorded.items()}
 
     def check_pair(self) -> dict[str, Any] | None:
         """A small input and what `predict` makes of it; `None` if there is none that is small."""
-        recorded = self.recorded.get("predict")
-        specs = _input_specs(self.model)
+        recorded = self._predict
+        specs = input_specs(self.model)
         if recorded is None or specs is None:
             return None
-        inputs = [_sample(dtype, dims) for _, dtype, dims in specs]
-        if sum(x.size for x in inputs) > _CHECKED_ELEMENTS:
+        inputs = [sample(dtype, dims) for _, dtype, dims in specs]
+        if sum(x.size for x in inputs) > CHECKED_ELEMENTS:
             return None
         kept = [(v, v.concrete()) for v in recorded.program.variables]
         try:
@@ -76,7 +149,7 @@ class Programs:
         finally:
             for variable, value in kept:  # stateful layers and random draws go back
                 variable.assign(value)
-        if sum(x.numpy().size for x in outputs) > _CHECKED_ELEMENTS:
+        if sum(x.numpy().size for x in outputs) > CHECKED_ELEMENTS:
             return None
         return {
             "inputs": [encode_tensor(x) for x in inputs],
@@ -117,23 +190,7 @@ def decode_tensor(entry: Any, what: str):
         raise ValueError(f"{what} in the file is malformed: {error}") from error
 
 
-def _sample(dtype: str, dims: tuple):
-    """Values for an input: deterministic, of moderate size, valid ids for embeddings."""
-    import numpy as np
-
-    shape = tuple(
-        size if isinstance(size, int) else (2 if i == 0 else 3) for i, size in enumerate(dims)
-    )
-    count = int(np.prod(shape, dtype="int64"))
-    if count > _CHECKED_ELEMENTS:
-        return np.broadcast_to(np.zeros((), dtype), shape)
-    steps = np.arange(count).reshape(shape)
-    if np.dtype(dtype).kind == "f":
-        return ((steps * 37 % 101) / 101.0 - 0.5).astype(dtype)
-    return (steps % 2).astype(dtype)
-
-
-def _input_specs(model) -> list[tuple] | None:
+def input_specs(model) -> list[tuple] | None:
     """(name, dtype, dims) of each input of a model with a graph; `None` for others."""
     try:
         inputs = model.inputs
@@ -174,25 +231,27 @@ def _x_structure(model) -> Any:
     return tree.map_structure(lambda _: _Slot(), model.input)
 
 
-def _predict(model) -> RecordedFunction | None:
-    specs = _input_specs(model)
+def _record_predict(model) -> RecordedFunction | None:
+    specs = input_specs(model)
     if specs is None:
         return _last_recorded(model.predict_function)
     return _record(model.predict_step, (_x_structure(model),), specs)
 
 
-def _train(model) -> RecordedFunction | None:
-    recorded = _last_recorded(model.train_function)
-    if recorded is not None:
-        return recorded
-    return _with_guessed_targets(model, model.train_step)
+def _y_structure(model) -> Any:
+    return tree.map_structure(lambda _: _Slot(), model.output)
 
 
-def _evaluate(model) -> RecordedFunction | None:
-    recorded = _last_recorded(model.test_function)
-    if recorded is not None:
-        return recorded
-    return _with_guessed_targets(model, model.test_step)
+def _specs_of(program) -> list[tuple]:
+    """(name, dtype, dims) of each input of a program."""
+    return [(n, *spec) for n, spec in zip(program.input_names, program.input_specs, strict=True)]
+
+
+def _record_reset(model) -> Any:
+    """The program that sets all metrics to their beginning."""
+    with _core.Recording() as recording:
+        model.reset_metrics()
+        return recording.finish([])
 
 
 def _with_guessed_targets(model, step) -> RecordedFunction | None:
@@ -200,7 +259,7 @@ def _with_guessed_targets(model, step) -> RecordedFunction | None:
 
     Targets have the outputs' shapes, or those of class ids where the loss says so.
     """
-    specs = _input_specs(model)
+    specs = input_specs(model)
     if specs is None or model.loss is None:
         return None
     names, losses = model.output_names, _losses_by_output(model)
@@ -209,18 +268,22 @@ def _with_guessed_targets(model, step) -> RecordedFunction | None:
         shape = output.shape[:-1] if sparse else output.shape
         title = "y" if len(names) == 1 else f"y_{name}"
         specs.append((title, "int32" if sparse else "float32", _dims(shape)))
-    y = tree.map_structure(lambda _: _Slot(), model.output)
-    metrics = model._compile_metrics
+    return _record(step, (_x_structure(model), _y_structure(model)), specs)
+
+
+@contextmanager
+def _guesses_forgotten(model):
+    """The first real batch decides what "accuracy" means, not what was guessed within."""
+    metrics, loss = model._compile_metrics, model._compile_loss
     built = metrics.built if metrics is not None else True
-    loss_built = model._compile_loss.built
+    loss_built = loss.built if loss is not None else True
     try:
-        return _record(step, (_x_structure(model), y), specs)
+        yield
     finally:
-        # The first real batch decides what "accuracy" means, not the guess.
         if not built:
             metrics._sets, metrics._outputs, metrics.built = [], None, False
         if not loss_built:
-            model._compile_loss.built = False
+            loss.built = False
 
 
 def _losses_by_output(model) -> list[str]:

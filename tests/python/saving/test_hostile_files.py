@@ -667,7 +667,7 @@ for seed in range(first, first + 400):
     r = random.Random(seed)
     document = json.loads(whole)
     programs = document["userDefinedMetadata"]["addax"]["programs"]
-    program = programs[r.choice(sorted(programs))]
+    program = programs[r.choice(sorted(t for t in programs if programs[t]["steps"]))]
     for _ in range(r.choice((1, 1, 2, 4))):
         step = r.choice(program["steps"])
         how = r.randrange(5)

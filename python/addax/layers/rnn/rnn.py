@@ -7,6 +7,7 @@ from typing import Any
 from addax import ops, tree
 from addax.backend.variable import Variable
 from addax.layers.layer import Layer
+from addax.layers.rnn import streaming
 from addax.layers.rnn.cell import begin, runs_whole
 from addax.layers.rnn.recurrence import run_steps
 from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
@@ -117,10 +118,15 @@ class RNN(Layer):
     def call(self, sequences, initial_state=None, mask=None, training=False):
         batch_size = ops.shape(sequences)[0]
         states = self._first_states(initial_state, batch_size)
+        stream = streaming.current()
+        if stream is not None:
+            states = stream.begin(self, initial_state, states)
         if isinstance(mask, list | tuple):
             mask = mask[0]
         last, outputs, states = self._run(sequences, states, mask, training, batch_size)
-        if self.stateful:
+        if stream is not None:
+            stream.end(states)
+        elif self.stateful:
             for variable, state in zip(
                 tree.flatten(self.states), tree.flatten(states), strict=True
             ):

@@ -1,0 +1,62 @@
+// The present state of a model, written into the JSON that it came with.
+#include "file/document.h"
+#include "file/model_impl.h"
+#include "file/program_json.h"
+
+namespace addax::file {
+namespace {
+
+// Where optimizers' configurations keep their rate: Keras's and TF.js's. A schedule, which is an object, stays.
+void set_rate(Json& json, std::initializer_list<const char*> path, double rate) {
+  Json* at = &json;
+  for (const char* key : path) {
+    if (!at->is_object() || !at->contains(key)) return;
+    at = &(*at)[key];
+  }
+  if (at->is_number()) *at = rate;
+}
+
+void set_small(Json& section, const std::vector<NamedTensor>& small) {
+  Json state = Json::array();
+  for (const NamedTensor& s : small) {
+    Json entry{{"name", s.name}};
+    entry.update(to_json(s.tensor));
+    state.push_back(std::move(entry));
+  }
+  section["state"] = std::move(state);
+}
+
+void set_check(Json& section, const CheckPair* check) {
+  section.erase("check");
+  if (check == nullptr) return;
+  Json pair = Json::object();
+  for (const auto& [key, tensors] : {std::pair{"inputs", &check->inputs}, std::pair{"outputs", &check->outputs}}) {
+    Json list = Json::array();
+    for (const Tensor& tensor : *tensors) list.push_back(to_json(tensor));
+    pair[key] = std::move(list);
+  }
+  section["check"] = std::move(pair);
+}
+
+}  // namespace
+
+std::string with_state(const std::string& text, const Present& present) {
+  Json json = parse_json(text, "model.json");
+  if (present.learning_rate) {
+    for (const char* key : {"learningRate", "learning_rate"})
+      set_rate(json, {"trainingConfig", "optimizer_config", "config", key}, *present.learning_rate);
+    set_rate(json, {"userDefinedMetadata", "addax", "compileConfig", "optimizer", "config", "learning_rate"},
+             *present.learning_rate);
+  }
+  const auto metadata = json.find("userDefinedMetadata");
+  if (metadata != json.end() && metadata->is_object() && metadata->contains("addax")) {
+    Json& section = (*metadata)["addax"];
+    if (section.is_object()) {
+      set_small(section, present.small);
+      set_check(section, present.check);
+    }
+  }
+  return json.dump();
+}
+
+}  // namespace addax::file

@@ -1,0 +1,261 @@
+#include "addax/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/checked.h"
+#include "file/model_impl.h"
+
+namespace addax {
+namespace {
+
+// A dimension that the model leaves open: where it is read from, and between which bounds it may be.
+struct Open {
+  std::string name;
+  std::size_t input;
+  int axis;
+  std::int64_t least, most;
+  std::int64_t count() const { return most - least + 1; }
+};
+
+std::string title_of(Session::Kind kind) { return kind == Session::Kind::stream ? "stream" : "predict"; }
+
+// The open dimensions of the first `count` inputs, each once.
+std::vector<Open> find_open(const Program& program, std::size_t count, std::span<const Shape> least,
+                            std::span<const Shape> most) {
+  const Specs specs = program.input_specs();
+  if (least.size() != count || most.size() != count)
+    fail(ErrorKind::value, "a session needs the shapes of ", count, " inputs; received ", least.size());
+  std::vector<Open> open;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Dims& dims = specs[i].dims;
+    if (least[i].rank() != static_cast<int>(dims.size()) || most[i].rank() != least[i].rank())
+      fail(ErrorKind::value, "input '", program.input_names[i], "' has shape ", dims, "; received ", least[i]);
+    for (int axis = 0; axis < least[i].rank(); ++axis) {
+      const Dim& dim = dims[static_cast<std::size_t>(axis)];
+      const std::int64_t low = least[i][axis], high = most[i][axis];
+      if (low > high || low < 0)
+        fail(ErrorKind::value, "input '", program.input_names[i], "', axis ", axis, ": the bounds are ", low, " and ",
+             high);
+      if (dim.known() && !(dim == low && dim == high))
+        fail(ErrorKind::value, "input '", program.input_names[i], "' has shape ", dims, "; received ",
+             dim == low ? most[i] : least[i]);
+      const std::string name = dim.str();
+      const bool seen =
+          dim.known() || std::any_of(open.begin(), open.end(), [&](const Open& o) { return o.name == name; });
+      if (!seen) open.push_back({name, i, axis, low, high});
+    }
+  }
+  return open;
+}
+
+}  // namespace
+
+struct Session::Impl {
+  struct Plan {
+    std::vector<Shape> shapes;  // of the model's inputs
+    Replay replay;
+  };
+
+  std::shared_ptr<ModelImpl> model;
+  Kind kind;
+  const ModelProgram* program;
+  std::vector<Open> open;
+  std::vector<Plan> plans;  // for every combination of open sizes; the first dimension varies slowest
+  std::size_t inputs, outputs, states;
+  std::vector<Tensor> state, fresh;  // of a stream: what the next step begins with, and what it leaves
+  bool floats;                       // one input and one output, both float32
+  std::vector<const void*> in;
+  std::vector<void*> out;
+
+  Impl(std::shared_ptr<ModelImpl> m, std::span<const Shape> least, std::span<const Shape> most, Kind k)
+      : model(std::move(m)), kind(k), program(&model->program(title_of(k))) {
+    states = program->states;
+    inputs = program->recorded->inputs.size() - states;
+    outputs = program->recorded->outputs.size() - states;
+    open = find_open(*program->recorded, inputs, least, most);
+    std::int64_t count = 1;
+    for (const Open& o : open) {
+      if (kind == Kind::stream && o.axis == 0 && o.count() != 1)
+        fail(ErrorKind::value, "the batch of a stream is fixed; received bounds ", o.least, " and ", o.most);
+      count = checked_mul(count, o.count());
+    }
+    if (count > kMaxPlans)
+      fail(ErrorKind::value, "a session keeps at most ", kMaxPlans, " plans; these bounds ask for ", count);
+    make_plans(static_cast<std::size_t>(count));
+    for (std::size_t i = 0; i < states; ++i) {
+      const Replay& replay = plans[0].replay;
+      const int output = static_cast<int>(outputs + i);
+      for (auto* tensors : {&state, &fresh})
+        tensors->push_back(Tensor::zeros(replay.output_dtype(output), replay.output_shape(output)));
+    }
+    const Specs in_specs = program->recorded->input_specs(), out_specs = program->recorded->output_specs();
+    floats = inputs == 1 && outputs == 1 && in_specs[0].dtype == DType::float32 && out_specs[0].dtype == DType::float32;
+    in.resize(inputs + states);
+    out.resize(outputs + states);
+  }
+
+  // The largest first: the others compute in its memory.
+  void make_plans(std::size_t count) {
+    const ProgramPtr& optimized = model->executable(title_of(kind)).program();
+    const Specs specs = optimized->input_specs();
+    std::vector<std::optional<Plan>> made(count);
+    const Replay* largest = nullptr;
+    for (std::size_t i = count; i-- > 0;) {
+      Bindings sizes;
+      std::size_t rest = i;
+      for (std::size_t d = open.size(); d-- > 0;) {
+        const auto n = static_cast<std::size_t>(open[d].count());
+        sizes[open[d].name] = open[d].least + static_cast<std::int64_t>(rest % n);
+        rest /= n;
+      }
+      std::vector<Shape> shapes;
+      for (const Spec& spec : specs) shapes.push_back(evaluate(spec.dims, sizes));
+      const std::span<const Shape> own(shapes.data(), inputs);
+      made[i].emplace(Plan{{own.begin(), own.end()},
+                           largest == nullptr ? Replay(optimized, shapes) : Replay(optimized, shapes, *largest)});
+      if (largest == nullptr || made[i]->replay.arena_bytes() > largest->arena_bytes()) largest = &made[i]->replay;
+    }
+    plans.reserve(count);
+    for (std::optional<Plan>& plan : made) plans.push_back(std::move(*plan));
+  }
+
+  Plan& plan_for(std::span<const Shape> shapes) {
+    if (shapes.size() == inputs) {
+      std::int64_t index = 0;
+      bool within = true;
+      for (const Open& o : open) {
+        const Shape& shape = shapes[o.input];
+        const std::int64_t size = o.axis < shape.rank() ? shape[o.axis] : -1;
+        within = within && size >= o.least && size <= o.most;
+        index = index * o.count() + (size - o.least);
+      }
+      if (within) {
+        Plan& plan = plans[static_cast<std::size_t>(index)];
+        if (std::equal(shapes.begin(), shapes.end(), plan.shapes.begin())) return plan;
+      }
+    }
+    std::string received, bounds;
+    for (const Shape& s : shapes) received += text(' ', s);
+    for (std::size_t i = 0; i < inputs; ++i)
+      bounds += text(' ', plans.front().shapes[i], " to ", plans.back().shapes[i]);
+    fail(ErrorKind::value, "the session was made for inputs of", bounds, "; received", received);
+  }
+
+  Plan& only_plan() {
+    if (plans.size() == 1) return plans[0];
+    fail(ErrorKind::value, "the session was made for ", plans.size(),
+         " combinations of sizes: say which, with the shapes");
+  }
+
+  void run(Plan& plan, std::span<const void* const> given, std::span<void* const> wanted) {
+    if (given.size() != inputs || wanted.size() != outputs)
+      fail(ErrorKind::value, "the session takes the addresses of ", inputs, " inputs and ", outputs,
+           " outputs; received ", given.size(), " and ", wanted.size());
+    std::copy(given.begin(), given.end(), in.begin());
+    std::copy(wanted.begin(), wanted.end(), out.begin());
+    for (std::size_t i = 0; i < states; ++i) {
+      in[inputs + i] = state[i].data();
+      out[outputs + i] = fresh[i].data();
+    }
+    plan.replay.run(in, out);
+    state.swap(fresh);
+  }
+
+  void step(Plan& plan, std::span<const void* const> given, std::span<void* const> wanted) {
+    if (kind != Kind::stream)
+      fail(ErrorKind::unsupported, "the session was made to predict: one of Session::Kind::stream can be stepped");
+    run(plan, given, wanted);
+  }
+
+  void reset() {
+    for (const Tensor& s : state) std::memset(s.data(), 0, static_cast<std::size_t>(s.bytes()));
+  }
+
+  void require_floats() const {
+    if (!floats)
+      fail(ErrorKind::type, "model '", model->name, "' does not have one float32 input and one float32 output");
+  }
+};
+
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::Session(const Model& model, std::vector<Shape> shapes, Kind kind)
+    : impl_(std::make_unique<Impl>(model.impl_, shapes, shapes, kind)) {}
+Session::Session(const Model& model, std::vector<Shape> least, std::vector<Shape> most, Kind kind)
+    : impl_(std::make_unique<Impl>(model.impl_, least, most, kind)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Expected<Session> Session::try_make(const Model& model, std::vector<Shape> shapes, Kind kind) noexcept {
+  return expected<Session>([&] { return Session(model, std::move(shapes), kind); });
+}
+
+Expected<Session> Session::try_make(const Model& model, std::vector<Shape> least, std::vector<Shape> most,
+                                    Kind kind) noexcept {
+  return expected<Session>([&] { return Session(model, std::move(least), std::move(most), kind); });
+}
+
+const Shape& Session::output_shape(int output) const {
+  if (output < 0 || static_cast<std::size_t>(output) >= impl_->outputs)
+    fail(ErrorKind::index, "output ", output, " of ", impl_->outputs);
+  return impl_->plans.back().replay.output_shape(output);
+}
+
+const Shape& Session::output_shape(int output, std::span<const Shape> inputs) const {
+  if (output < 0 || static_cast<std::size_t>(output) >= impl_->outputs)
+    fail(ErrorKind::index, "output ", output, " of ", impl_->outputs);
+  return impl_->plan_for(inputs).replay.output_shape(output);
+}
+
+std::int64_t Session::bytes() const {
+  std::int64_t largest = 0;
+  for (const Impl::Plan& plan : impl_->plans) largest = std::max(largest, plan.replay.arena_bytes());
+  for (const Tensor& s : impl_->state) largest += 2 * s.bytes();
+  return largest;
+}
+
+void Session::run(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  impl_->reset();
+  impl_->run(impl_->only_plan(), inputs, outputs);
+}
+
+void Session::run(std::span<const Shape> shapes, std::span<const void* const> inputs, std::span<void* const> outputs) {
+  Impl::Plan& plan = impl_->plan_for(shapes);
+  impl_->reset();
+  impl_->run(plan, inputs, outputs);
+}
+
+void Session::step(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  impl_->step(impl_->only_plan(), inputs, outputs);
+}
+
+void Session::step(std::span<const Shape> shapes, std::span<const void* const> inputs, std::span<void* const> outputs) {
+  impl_->step(impl_->plan_for(shapes), inputs, outputs);
+}
+
+void Session::reset() { impl_->reset(); }
+
+void Session::run(const float* input, float* output) {
+  impl_->require_floats();
+  const void* const in = input;
+  void* const out = output;
+  run(std::span(&in, 1), std::span(&out, 1));
+}
+
+void Session::step(const float* input, float* output) {
+  impl_->require_floats();
+  const void* const in = input;
+  void* const out = output;
+  step(std::span(&in, 1), std::span(&out, 1));
+}
+
+Status Session::try_run(std::span<const void* const> inputs, std::span<void* const> outputs) noexcept {
+  return status_of([&] { run(inputs, outputs); });
+}
+
+Status Session::try_step(std::span<const void* const> inputs, std::span<void* const> outputs) noexcept {
+  return status_of([&] { step(inputs, outputs); });
+}
+
+}  // namespace addax

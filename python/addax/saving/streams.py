@@ -1,0 +1,102 @@
+"""The program that steps a recurrent model through time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from addax import _core, tree
+from addax.backend.function import RecordedFunction
+from addax.layers.rnn.rnn import RNN
+from addax.layers.rnn.streaming import Stream
+
+CHECKED_ELEMENTS = 4096
+_TIME = 5  # steps of the sequence on which pieces are compared with the whole
+
+
+def record_stream(model, specs: list[tuple], predict: RecordedFunction) -> tuple | None:
+    """Records the model with the states of its recurrent layers as further inputs and outputs.
+
+    Args:
+        model: A model with a graph.
+        specs: (name, dtype, dims) of its inputs.
+        predict: The recorded `predict`.
+
+    Returns:
+        The program and the names of the states; `None` if a sequence in pieces would not give what
+        the whole sequence gives, or there is nothing to keep between pieces.
+    """
+    if not any(isinstance(layer, RNN) for layer in model._flatten_layers()):
+        return None
+    if any(len(dims) < 2 for _, _, dims in specs):
+        return None
+    steps = specs[0][2][1]
+    time = _core.Dim.unknown("time") if isinstance(steps, int) else steps
+    names: list[str] = []
+    try:
+        with _core.Recording() as recording:
+            inputs = [
+                recording.input(name, dtype, (dims[0], time, *dims[2:]))
+                for name, dtype, dims in specs
+            ]
+
+            def begin(layer: str, states: Any) -> Any:
+                def state(x: Any) -> Any:
+                    names.append(f"state/{layer}/{len(names)}")
+                    return recording.input(names[-1], x.dtype, tuple(x.shape))
+
+                return tree.map_structure(state, states)
+
+            with Stream(begin) as stream:
+                outputs = model(tree.pack_sequence_as(model.input, inputs), training=False)
+            program = recording.finish([*tree.flatten(outputs), *stream.states])
+        steps = steps if isinstance(steps, int) else _TIME
+        pieces_fit = _pieces_fit(program, specs, steps, len(names), predict)
+    except (ValueError, TypeError, NotImplementedError):
+        return None
+    return (program, names) if pieces_fit else None
+
+
+def _pieces_fit(program, specs, steps: int, states: int, predict: RecordedFunction) -> bool:
+    """Whether a sequence of so many steps in pieces gives what the whole gives."""
+    import numpy as np
+
+    inputs = [sample(dtype, (dims[0], steps, *dims[2:])) for _, dtype, dims in specs]
+    wholes = [x.numpy() for x in predict.executable.run(inputs)]
+    executable = _core.Executable(program)
+    kept = [np.zeros(_concrete(s, inputs[0]), d) for d, s in program.input_specs[len(specs) :]]
+    pieces: list[list[Any]] = []
+    for first, last in ((0, 1), (1, 3), (3, steps)):
+        results = executable.run([*(x[:, first:last] for x in inputs), *kept])
+        count = len(results) - states
+        pieces.append([x.numpy() for x in results[:count]])
+        kept = [x.numpy() for x in results[count:]]
+    for i, whole in enumerate(wholes):
+        parts = [piece[i] for piece in pieces]
+        if whole.ndim > 1 and sum(p.shape[1] for p in parts) == whole.shape[1] == steps:
+            joined = np.concatenate(parts, axis=1)
+        else:
+            joined = parts[-1]
+        if joined.shape != whole.shape or not np.allclose(joined, whole, 1e-4, 1e-5):
+            return False
+    return True
+
+
+def _concrete(dims: list, first) -> tuple:
+    """Sizes of a state: its unknown one is the batch."""
+    return tuple(d if isinstance(d, int) else first.shape[0] for d in dims)
+
+
+def sample(dtype: str, dims: tuple):
+    """Values for an input: deterministic, of moderate size, valid ids for embeddings."""
+    import numpy as np
+
+    shape = tuple(
+        size if isinstance(size, int) else (2 if i == 0 else 3) for i, size in enumerate(dims)
+    )
+    count = int(np.prod(shape, dtype="int64"))
+    if count > CHECKED_ELEMENTS:
+        return np.broadcast_to(np.zeros((), dtype), shape)
+    steps = np.arange(count).reshape(shape)
+    if np.dtype(dtype).kind == "f":
+        return ((steps * 37 % 101) / 101.0 - 0.5).astype(dtype)
+    return (steps % 2).astype(dtype)
