@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "addax/ops.h"
 #include "gil.h"
 
 namespace addax::python {
@@ -80,6 +81,8 @@ Tensor borrow_array(const py::array& array) {
 }
 
 py::array view_of(const Tensor& tensor, bool writable) {
+  if (tensor.dtype() == DType::bfloat16 && !writable)
+    return view_of(ops::cast(Value(tensor), DType::float32).tensor(), false);
   auto* keep = new std::shared_ptr<Storage>(tensor.storage());
   const py::capsule owner(keep, [](void* p) { delete static_cast<std::shared_ptr<Storage>*>(p); });
   const std::vector<py::ssize_t> shape(tensor.shape().begin(), tensor.shape().end());

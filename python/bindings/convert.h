@@ -20,7 +20,8 @@ DType dtype_of(const py::dtype& dtype);
 Tensor copy_array(const py::handle& object);
 // The array's own memory, kept alive by the tensor; must be C-contiguous.
 Tensor borrow_array(const py::array& array);
-// A NumPy view of the tensor's memory, read-only unless `writable`.
+// A NumPy view of the tensor's memory, read-only unless `writable`. NumPy has no bfloat16: its values come as a copy in
+// float32, and cannot be had to write to.
 py::array view_of(const Tensor& tensor, bool writable);
 
 // A Python int, float, bool, str, Dim, Program, or a list of ints, floats or Dims.

@@ -73,6 +73,7 @@ PACKAGE_FLOORS = {
             "layers",
             "losses",
             "metrics",
+            "mixed_precision",
             "optimizers",
             "regularizers",
             # How objects become configs, and what a config may allocate; the readers and writers

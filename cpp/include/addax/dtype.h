@@ -1,4 +1,5 @@
-// Element types. float32 is first-class; float16 and bfloat16 are storage: cast before computing with them.
+// Element types. float32 is first-class. float16 and bfloat16 are computed with in float32 and rounded once for each
+// operation; products and convolutions of bfloat16 have kernels of their own.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,7 @@ inline std::ostream& operator<<(std::ostream& out, DType dtype) { return out << 
 
 constexpr bool is_floating(DType dtype) { return dtype >= DType::float16; }
 constexpr bool is_integer(DType dtype) { return dtype >= DType::uint8 && dtype <= DType::int64; }
+constexpr bool is_half(DType dtype) { return dtype == DType::float16 || dtype == DType::bfloat16; }
 // Floating types that kernels compute with.
 constexpr bool is_arithmetic_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
 

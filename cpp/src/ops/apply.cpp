@@ -5,6 +5,7 @@
 #include "addax/tape.h"
 #include "base/aligned.h"
 #include "base/checked.h"
+#include "ops/halves.h"
 #include "ops/operation.h"
 
 namespace addax {
@@ -58,6 +59,8 @@ Values apply(const Operation& operation, std::span<const Value> inputs, Attribut
     specs_in.push_back(value.spec());
     symbolic = symbolic || value.symbolic();
   }
+  if (const auto half = widened_half(operation, specs_in, attributes))
+    return apply_widened(operation, inputs, std::move(attributes), *half);
   const Specs specs = infer(operation, specs_in, attributes);
   Values outputs;
   if (symbolic || symbolic_attributes(attributes)) {

@@ -477,7 +477,7 @@ const Operation kOperations[] = {
      .run = scan_run,
      .prepare = scan_prepare,
      .gradient = scan_gradient,
-     .traits = {.optional_outputs = true}},
+     .traits = {.optional_outputs = true, .halves = Halves::moved}},
     {.name = "while_loop",
      .min_inputs = 0,
      .max_inputs = kAnyNumber,
@@ -489,7 +489,8 @@ const Operation kOperations[] = {
      .run = while_run,
      .prepare = while_prepare,
      .gradient = while_gradient,
-     .no_gradient = "the number of steps is not known, so nothing is kept to walk back; use scan"},
+     .no_gradient = "the number of steps is not known, so nothing is kept to walk back; use scan",
+     .traits = {.halves = Halves::moved}},
     {.name = "cond",
      .min_inputs = 1,
      .max_inputs = kAnyNumber,
@@ -497,7 +498,8 @@ const Operation kOperations[] = {
      .infer = cond_infer,
      .run = cond_run,
      .prepare = cond_prepare,
-     .gradient = cond_gradient},
+     .gradient = cond_gradient,
+     .traits = {.halves = Halves::moved}},
 };
 
 }  // namespace

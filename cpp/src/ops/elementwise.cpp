@@ -19,9 +19,9 @@ static_assert(static_cast<int>(Element::float64) == static_cast<int>(DType::floa
 
 // ---- Shape rules
 
+// `apply` widens them: only a program read from a file comes here with 16-bit floats.
 void require_no_half(const Infer& in, int i) {
-  if (in.dtype(i) == DType::float16 || in.dtype(i) == DType::bfloat16)
-    in.type_error("16-bit floats are storage only; cast input ", i, " to float32 first");
+  if (is_half(in.dtype(i))) in.type_error("input ", i, " must not be a 16-bit float");
 }
 
 Specs infer_same(const Infer& in) { return {in[0]}; }
@@ -237,6 +237,7 @@ Values where_gradient(const Gradient& g) {
 // ---- The table
 
 constexpr Traits kTraits = {.elementwise = true, .in_place = true};
+constexpr Traits kMoves = {.elementwise = true, .in_place = true, .halves = Halves::moved};
 constexpr const char* kSteps = "it is constant between its steps";
 constexpr const char* kTruth = "its result is a truth value";
 constexpr const char* kWhole = "it computes with integers";
@@ -286,15 +287,22 @@ Operation compare() {
   return two<opcode>(infer_compare, nullptr, kTruth);
 }
 
+Operation identity_operation() {
+  Operation o = one<Opcode::identity>(infer_same, gradient_one<d_identity>);
+  o.traits = kMoves;
+  return o;
+}
+
 Operation stop_gradient_operation() {
   Operation o = one<Opcode::identity>(infer_same, nullptr, "it is there to stop gradients");
   o.name = "stop_gradient";
+  o.traits = kMoves;
   return o;
 }
 
 std::vector<Operation> make_table() {
   return {
-      one<Opcode::identity>(infer_same, gradient_one<d_identity>),
+      identity_operation(),
       stop_gradient_operation(),
       number<Opcode::negative, d_negative>(),
       number<Opcode::abs, d_abs>(),
@@ -339,7 +347,7 @@ std::vector<Operation> make_table() {
        .infer = infer_cast,
        .run = run_cast,
        .gradient = cast_gradient,
-       .traits = kTraits},
+       .traits = kMoves},
       two<Opcode::add>(infer_numbers_or_bools, gradient_two<keep, keep>),
       two<Opcode::subtract>(infer_numbers, gradient_two<keep, negate>),
       two<Opcode::multiply>(infer_numbers_or_bools, gradient_two<times_b, times_a>),
@@ -370,7 +378,7 @@ std::vector<Operation> make_table() {
        .infer = infer_where,
        .run = run_where,
        .gradient = where_gradient,
-       .traits = kTraits},
+       .traits = kMoves},
   };
 }
 

@@ -106,7 +106,7 @@ Specs infer_one_hot(const Infer& in) {
   const Dim& depth = one_size(in, "depth");
   const int axis = in.normalize_axis("axis", in.rank(0) + 1);
   const DType dtype = in.attributes().dtype("dtype");
-  if (size_of(dtype) == 2) in.type_error("dtype must not be ", dtype, ": cast the result of float32");
+  if (is_half(dtype)) in.type_error("dtype must not be ", dtype, ": cast the result of float32");
   Dims dims = in.dims(0);
   dims.insert(dims.begin() + axis, depth);
   require_rank_fits(in, dims.size());
@@ -136,7 +136,7 @@ std::span<const Operation> gather_family() {
        .infer = infer_gather,
        .run = run_gather,
        .gradient = gather_gradient,
-       .traits = {.may_fail = true}},
+       .traits = {.may_fail = true, .halves = Halves::moved}},
       {.name = "take_along_axis",
        .min_inputs = 2,
        .max_inputs = 2,
@@ -144,14 +144,14 @@ std::span<const Operation> gather_family() {
        .infer = infer_take_along_axis,
        .run = run_take_along_axis,
        .gradient = take_along_axis_gradient,
-       .traits = {.may_fail = true}},
+       .traits = {.may_fail = true, .halves = Halves::moved}},
       {.name = "gather_nd",
        .min_inputs = 2,
        .max_inputs = 2,
        .infer = infer_gather_nd,
        .run = run_gather_nd,
        .gradient = gather_nd_gradient,
-       .traits = {.may_fail = true}},
+       .traits = {.may_fail = true, .halves = Halves::moved}},
       {.name = "one_hot",
        .min_inputs = 1,
        .max_inputs = 1,

@@ -235,26 +235,20 @@ Value as_rows(const Value& x) {
   return reshape(x, {product(leading), x.dims().back()});
 }
 
-// Sums what was broadcast; bfloat16 by way of float32, which has the sum.
-Value gather_batches(const Value& x, const Dims& dims) {
-  if (x.dtype() != DType::bfloat16 || x.dims() == dims) return sum_to(x, dims);
-  return cast(sum_to(cast(x, DType::float32), dims), DType::bfloat16);
-}
-
 // For C = A·B: dA = dC·Bᵀ, dB = Aᵀ·dC; the flags of the other cases follow by transposing. Broadcast batches are
 // summed.
 Values product_gradient(const Gradient& g) {
   const Value &a = g.input(0), &b = g.input(1), dc = g.upstream();
   const bool ta = g.attributes().flag("transpose_a"), tb = g.attributes().flag("transpose_b");
   Value da, db;
-  if (g.wanted(0)) da = gather_batches(ta ? matmul(b, dc, tb, true) : matmul(dc, b, false, !tb), a.dims());
+  if (g.wanted(0)) da = sum_to(ta ? matmul(b, dc, tb, true) : matmul(dc, b, false, !tb), a.dims());
   if (g.wanted(1)) {
     if (b.rank() == 2 && a.rank() > 2 && !ta) {
       // One product over all rows instead of one per batch item and a sum.
       const Value rows = as_rows(a), drows = as_rows(dc);
       db = tb ? matmul(drows, rows, true, false) : matmul(rows, drows, true, false);
     } else {
-      db = gather_batches(tb ? matmul(dc, a, true, ta) : matmul(a, dc, !ta, false), b.dims());
+      db = sum_to(tb ? matmul(dc, a, true, ta) : matmul(a, dc, !ta, false), b.dims());
     }
   }
   return {da, db};
@@ -275,7 +269,8 @@ std::span<const Operation> matmul_family() {
        .workspace = product_workspace,
        .flops = product_flops,
        .prepare = prepare_product,
-       .gradient = product_gradient},
+       .gradient = product_gradient,
+       .traits = {.halves = Halves::bfloat16}},
       {.name = "matmul_epilogue",
        .min_inputs = 2,
        .max_inputs = 2 + kernels::kMaxOperands,

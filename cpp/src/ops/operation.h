@@ -165,6 +165,10 @@ class Gradient {
 
 // ---- The table entry.
 
+// What becomes of float16 and bfloat16 (halves.h): `apply` computes in float32 and rounds each result once; the
+// operation moves values whatever they are; it has a kernel for bfloat16.
+enum class Halves { widened, moved, bfloat16 };
+
 struct Traits {
   bool elementwise = false;       // output i depends on element i of the (broadcast) inputs alone
   bool in_place = false;          // an output may share the memory of an input of the same size and dtype
@@ -172,6 +176,7 @@ struct Traits {
   bool optional_outputs = false;  // outputs but the first may be left out where nobody reads them
   bool may_fail = false;          // `run` throws on some data: an index out of range
   bool internal = false;          // made by passes only, after differentiation
+  Halves halves = Halves::widened;
 };
 
 struct Operation {

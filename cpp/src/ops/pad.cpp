@@ -4,6 +4,7 @@
 
 #include "addax/ops.h"
 #include "kernels/copy.h"
+#include "kernels/elementwise.h"
 #include "ops/axes.h"
 
 namespace addax::ops {
@@ -28,8 +29,6 @@ Specs infer_pad(const Infer& in) {
     in.error("low and high must have ", rank, " entries; received ", low, " and ", high);
   const auto mode = mode_named(a.string("mode"));
   if (!mode) in.error("mode must be 'constant', 'reflect', 'symmetric' or 'edge'; received '", a.string("mode"), "'");
-  if (*mode == PadMode::constant && a.number("value") != 0 && size_of(in.dtype(0)) == 2)
-    in.type_error("cast ", in.dtype(0), " to float32 before padding it with ", a.number("value"));
   Dims dims;
   for (std::size_t d = 0; d < rank; ++d) {
     const bool negative = (low[d].known() && low[d].value() < 0) || (high[d].known() && high[d].value() < 0);
@@ -83,7 +82,7 @@ Item item_of(double value, DType dtype) {
       break;
     case DType::float16:
     case DType::bfloat16:
-      item.half = 0;
+      kernels::cast_row(kernels::Element::float64, static_cast<kernels::Element>(dtype))(&value, &item.half, 1);
       break;
     case DType::float32:
       item.f32 = static_cast<float>(value);
@@ -160,7 +159,8 @@ std::span<const Operation> pad_family() {
                       {"value", AttributeKind::number, Attribute(0.0)}},
        .infer = infer_pad,
        .run = run_pad,
-       .gradient = pad_gradient},
+       .gradient = pad_gradient,
+       .traits = {.halves = Halves::moved}},
   };
   return table;
 }

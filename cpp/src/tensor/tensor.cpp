@@ -5,6 +5,7 @@
 
 #include "base/aligned.h"
 #include "base/checked.h"
+#include "kernels/elementwise.h"
 
 namespace addax {
 
@@ -55,8 +56,10 @@ Tensor Tensor::scalar(DType dtype, double value) {
     case DType::float64:
       *t.data_as<double>() = value;
       break;
-    default:
-      fail(ErrorKind::type, "a constant of dtype ", dtype, " is made by casting one of float32");
+    case DType::float16:
+    case DType::bfloat16:
+      kernels::cast_row(kernels::Element::float64, static_cast<kernels::Element>(dtype))(&value, t.data(), 1);
+      break;
   }
   return t;
 }
@@ -94,9 +97,13 @@ double Tensor::item() const {
       return *data_as<float>();
     case DType::float64:
       return *data_as<double>();
-    default:
-      fail(ErrorKind::type, "cast a ", dtype_, " to float32 to read it");
+    case DType::float16:
+    case DType::bfloat16:
+      break;
   }
+  double value = 0;
+  kernels::cast_row(static_cast<kernels::Element>(dtype_), kernels::Element::float64)(data(), &value, 1);
+  return value;
 }
 
 }  // namespace addax

@@ -77,6 +77,11 @@ def _standardize_other(dtype: object) -> str:
     return name
 
 
+def numpy_dtype(name: str) -> str:
+    """The dtype of the arrays for a tensor: NumPy has no bfloat16, float32 holds its values."""
+    return "float32" if name == "bfloat16" else name
+
+
 def is_float_dtype(dtype: object) -> bool:
     """Whether the dtype is a floating-point type."""
     return standardize_dtype(dtype) in FLOAT_TYPES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from addax.backend.dtypes import FLOAT_TYPES
 from addax.backend.tensor import cast, promote_tensors
 from addax.ops.door import core, known_size, normalize_axis, number_tensor, op, product, two
 from addax.ops.shaping import broadcast_dims, broadcast_to, expand_dims, reshape, squeeze, transpose
@@ -12,13 +13,12 @@ _matmul = core("matmul")
 
 
 def _product(x1: Any, x2: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
-    """The core's matrix product. It is for float32, float64 and bfloat16 (with float32 sums):
-    integers go through float64 (exact below 2⁵³), float16 through float32."""
+    """The core's matrix product. It is for floating-point types (16-bit ones with float32 sums):
+    integers go through float64 (exact below 2⁵³)."""
     dtype = x1.dtype
-    if dtype in ("float32", "float64", "bfloat16"):
+    if dtype in FLOAT_TYPES:
         return _matmul(x1, x2, transpose_a=transpose_a, transpose_b=transpose_b)
-    wide = "float32" if dtype == "float16" else "float64"
-    x1, x2 = cast(x1, wide), cast(x2, wide)
+    x1, x2 = cast(x1, "float64"), cast(x2, "float64")
     return cast(_matmul(x1, x2, transpose_a=transpose_a, transpose_b=transpose_b), dtype)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from addax import _core, tree
+from addax.backend.dtypes import numpy_dtype
 from addax.backend.function import RecordedFunction, _Static, record
 from addax.saving.streams import CHECKED_ELEMENTS, record_stream, sample
 
@@ -199,7 +200,9 @@ def input_specs(model) -> list[tuple] | None:
         return None
     if not inputs:
         return None
-    return [(name, x.dtype, _dims(x.shape)) for name, x in zip(names, inputs, strict=True)]
+    return [
+        (name, numpy_dtype(x.dtype), _dims(x.shape)) for name, x in zip(names, inputs, strict=True)
+    ]
 
 
 def _dims(shape: tuple) -> tuple:
@@ -235,7 +238,7 @@ def _record_predict(model) -> RecordedFunction | None:
     specs = input_specs(model)
     if specs is None:
         return _last_recorded(model.predict_function)
-    return _record(model.predict_step, (_x_structure(model),), specs)
+    return _record(model._predict_arrays, (_x_structure(model),), specs)
 
 
 def _y_structure(model) -> Any:

@@ -31,7 +31,7 @@ class Prediction(Steps):
         """The function that `predict` calls with each batch; recorded anew with `force`."""
         if self.predict_function is None or force:
             self._quick_predict = KeptPrograms()
-            self.predict_function = self._step_function(self.predict_step)
+            self.predict_function = self._step_function(self._predict_arrays)
         return self.predict_function
 
     def predict(

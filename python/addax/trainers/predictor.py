@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from addax import _core, tree
+from addax.backend.dtypes import numpy_dtype
 from addax.trainers.step_function import ProgramStep
 
 
@@ -52,7 +53,7 @@ def _described(model: Any) -> tuple[Any, list[str]]:
         for known in tensor.shape[1:]:
             size += known is None
             shape.append(size if known is None else known)
-        stand_ins.append(np.broadcast_to(np.zeros((), tensor.dtype), shape))
+        stand_ins.append(np.broadcast_to(np.zeros((), numpy_dtype(tensor.dtype)), shape))
     names = [tensor.name for tensor in inputs]
     if isinstance(structure, dict):
         names = [str(path[-1]) for path, _ in tree.flatten_with_path(structure)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from addax import tree
+from addax import ops, tree
+from addax.backend.tensor import is_tensor
 from addax.trainers.compilation import Compilation
 from addax.trainers.data_adapters.unpack import unpack_x_y_sample_weight
 
@@ -52,6 +53,10 @@ class Steps(Compilation):
         """The outputs for one batch."""
         x, _, _ = unpack_x_y_sample_weight(data)
         return self(x, training=False)
+
+    def _predict_arrays(self, data: Any) -> Any:
+        """The outputs of `predict_step` in dtypes that NumPy has: bfloat16 becomes float32."""
+        return tree.map_structure(_for_numpy, self.predict_step(data))
 
     def _track_loss(self, loss: Any, x: Any) -> None:
         from addax.trainers.compile_loss import batch_size_of
@@ -156,3 +161,7 @@ class Steps(Compilation):
         """Sets all metrics to their beginning."""
         for metric in self.metrics:
             metric.reset_state()
+
+
+def _for_numpy(x: Any) -> Any:
+    return ops.cast(x, "float32") if is_tensor(x) and x.dtype == "bfloat16" else x
