@@ -1,6 +1,5 @@
 // The model folder without Python: written, read, replayed; damaged in many ways.
 #include <doctest/doctest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,24 +13,13 @@
 #include "addax/model_file.h"
 #include "addax/ops.h"
 #include "addax/replay.h"
+#include "programs.h"
 
 using namespace addax;
+using test::TemporaryFolder;
 namespace fs = std::filesystem;
 
 namespace {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "addax-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
 
 Tensor floats(const Shape& shape, float first) {
   Tensor tensor(DType::float32, shape);
@@ -43,17 +31,10 @@ Tensor floats(const Shape& shape, float first) {
 ModelFile small_model() {
   const auto kernel = std::make_shared<Variable>(floats({2, 3}, 1), "d/kernel", true);
   const auto bias = std::make_shared<Variable>(floats({3}, 10), "d/bias", true);
-  const auto recording = Recording::begin();
-  ProgramPtr program;
-  {
-    struct End {
-      Recording& r;
-      ~End() { r.end(); }
-    } end{*recording};
-    const Value x = recording->input("x", {DType::float32, {Dim::unknown("batch"), 2}});
-    const Value y = ops::add(ops::matmul(x, recording->read(kernel)), recording->read(bias));
-    program = recording->finish({y});
-  }
+  const ProgramPtr program = test::record([&](Recording& r) -> Values {
+    const Value x = r.input("x", {DType::float32, {Dim::unknown("batch"), 2}});
+    return {ops::add(ops::matmul(x, r.read(kernel)), r.read(bias))};
+  });
   ModelFile file;
   file.json = R"({"format": "layers-model", "modelTopology": {"a": 1}, "userDefinedMetadata": {"addax": {}}})";
   file.weights = {{"d/kernel", kernel->tensor(), ""}, {"d/bias", bias->tensor(), ""}};

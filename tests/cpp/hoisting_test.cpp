@@ -1,37 +1,25 @@
 // Steps that depend on state alone run once, and again when the state has changed.
 #include <doctest/doctest.h>
 
-#include <functional>
-
 #include "addax/ops.h"
 #include "addax/replay.h"
 #include "ops/operation.h"
 #include "program/prologue.h"
+#include "programs.h"
 
 using namespace addax;
 using namespace addax::ops;
+using test::record;
+using test::values;
+using test::variable;
 
 namespace {
-
-ProgramPtr record(const std::function<Values(Recording&)>& f) {
-  const auto recording = Recording::begin();
-  struct End {
-    Recording& r;
-    ~End() { r.end(); }
-  } end{*recording};
-  return recording->finish(f(*recording));
-}
-
-VariablePtr variable(const Shape& shape, std::vector<float> v, const char* name) {
-  return std::make_shared<Variable>(Tensor::of<float>(shape, v), name, true);
-}
 
 const Spec kRow{DType::float32, {Dim::unknown("batch"), Dim(2)}};
 
 std::vector<float> run(Executable& executable, std::vector<float> x) {
   const std::vector<Tensor> in{Tensor::of<float>({static_cast<std::int64_t>(x.size()) / 2, 2}, x)};
-  const Tensor y = executable.run(in)[0];
-  return {y.data_as<float>(), y.data_as<float>() + y.elements()};
+  return values(executable.run(in)[0]);
 }
 
 }  // namespace

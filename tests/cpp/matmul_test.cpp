@@ -156,6 +156,37 @@ TEST_CASE("a product has the same bits for any number of threads") {
   addax::set_thread_count(before);
 }
 
+// What steps of a sequence give one by one must be what they give together.
+TEST_CASE("a row's product does not depend on the rows that are multiplied with it") {
+  test::Numbers numbers(4);
+  for (const std::int64_t k : {1, 7, 64, 383, 385, 900}) {
+    for (const std::int64_t n : {1, 2, 16, 17, 48, 100, 600}) {
+      for (const bool packed : {false, true}) {
+        CAPTURE(k);
+        CAPTURE(n);
+        CAPTURE(packed);
+        Case<float> c(numbers, 13, n, k);
+        c.transpose_a = c.transpose_b = false;
+        c.pad_a = c.pad_b = c.pad_c = 0;
+        c.batch = 1;
+        c.packed = packed;
+        c.a.resize(static_cast<std::size_t>(13 * k));
+        std::vector<float> together(static_cast<std::size_t>(13 * n)), alone(together.size());
+        c.before.resize(together.size());
+        c.run(together.data());
+        for (std::int64_t i = 0; i < 13; ++i) {
+          Case<float> row = c;
+          row.m = 1;
+          row.a.assign(c.a.begin() + i * k, c.a.begin() + (i + 1) * k);
+          row.before.assign(c.before.begin() + i * n, c.before.begin() + (i + 1) * n);
+          row.run(alone.data() + i * n);
+        }
+        CHECK(together == alone);
+      }
+    }
+  }
+}
+
 TEST_CASE("a product passes NaN on") {
   const float a[] = {1, NAN}, b[] = {1, 1, 1, 1};
   float c[2];

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <functional>
 #include <string_view>
 
 #include "addax/ops.h"
@@ -10,20 +9,13 @@
 #include "numbers.h"
 #include "ops/operation.h"
 #include "program/prologue.h"
+#include "programs.h"
 
 using namespace addax;
 using namespace addax::ops;
+using test::record;
 
 namespace {
-
-ProgramPtr record(const std::function<Values(Recording&)>& f) {
-  const auto recording = Recording::begin();
-  struct End {
-    Recording& r;
-    ~End() { r.end(); }
-  } end{*recording};
-  return recording->finish(f(*recording));
-}
 
 VariablePtr variable(const Shape& shape, std::uint32_t seed) {
   test::Numbers numbers(seed);

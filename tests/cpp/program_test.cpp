@@ -1,60 +1,29 @@
-// Recording, planning and replay. Counts heap allocations by replacing operator new for the whole test program.
+// Recording, planning and replay.
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <thread>
 
 #include "addax/control.h"
 #include "addax/ops.h"
 #include "addax/replay.h"
 #include "addax/tape.h"
+#include "allocations.h"
 #include "ops/operation.h"
+#include "programs.h"
 
 using namespace addax;
 using namespace addax::ops;
+using test::record;
+using test::values;
+using test::variable;
 
 namespace {
-
-std::atomic<std::int64_t> allocations{0};
-
-ProgramPtr record(const std::function<Values(Recording&)>& f) {
-  const auto recording = Recording::begin();
-  struct End {
-    Recording& r;
-    ~End() { r.end(); }
-  } end{*recording};
-  return recording->finish(f(*recording));
-}
 
 Spec floats(const Dims& dims) { return {DType::float32, dims}; }
 const Dim kBatch = Dim::unknown("batch");
 
-std::vector<float> values(const Tensor& t) { return {t.data_as<float>(), t.data_as<float>() + t.elements()}; }
-
-VariablePtr variable(const Shape& shape, std::vector<float> v, const char* name) {
-  return std::make_shared<Variable>(Tensor::of<float>(shape, v), name, true);
-}
-
 }  // namespace
-
-// Not inlined: the compiler would see malloc's memory freed by delete.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  const auto a = static_cast<std::size_t>(alignment);
-  if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
 TEST_CASE("a program recorded with an unknown batch runs at any batch, 0 included") {
   const ProgramPtr program = record([](Recording& r) {
@@ -134,9 +103,9 @@ TEST_CASE("a training step replays without a single heap allocation") {
   void* out[] = {&loss};
   replay.run(in, out);
   first = loss;
-  const std::int64_t before = allocations;
+  const std::int64_t before = test::allocations();
   for (int i = 0; i < 100; ++i) replay.run(in, out);
-  CHECK(allocations - before == 0);
+  CHECK(test::allocations() - before == 0);
   CHECK(loss < first);
 }
 
@@ -329,9 +298,9 @@ TEST_CASE("no family of operations allocates in a replay") {
       out.push_back(results.back().data());
     }
     replay.run(in, out);
-    const std::int64_t before = allocations;
+    const std::int64_t before = test::allocations();
     for (int i = 0; i < 10; ++i) replay.run(in, out);
-    CHECK(allocations - before == 0);
+    CHECK(test::allocations() - before == 0);
   }
 }
 

@@ -58,21 +58,6 @@ Value logical_and(const Value& a, const Value& b);
 Value logical_or(const Value& a, const Value& b);
 Value where(const Value& condition, const Value& a, const Value& b);
 
-inline Value operator-(const Value& x) { return negative(x); }
-inline Value operator+(const Value& a, const Value& b) { return add(a, b); }
-inline Value operator-(const Value& a, const Value& b) { return subtract(a, b); }
-inline Value operator*(const Value& a, const Value& b) { return multiply(a, b); }
-inline Value operator/(const Value& a, const Value& b) { return divide(a, b); }
-// With a number: a constant of the value's dtype.
-inline Value operator+(const Value& a, double b) { return add(a, constant_like(a, b)); }
-inline Value operator-(const Value& a, double b) { return subtract(a, constant_like(a, b)); }
-inline Value operator*(const Value& a, double b) { return multiply(a, constant_like(a, b)); }
-inline Value operator/(const Value& a, double b) { return divide(a, constant_like(a, b)); }
-inline Value operator+(double a, const Value& b) { return add(constant_like(b, a), b); }
-inline Value operator-(double a, const Value& b) { return subtract(constant_like(b, a), b); }
-inline Value operator*(double a, const Value& b) { return multiply(constant_like(b, a), b); }
-inline Value operator/(double a, const Value& b) { return divide(constant_like(b, a), b); }
-
 // Broadcasting made explicit; sum_to is its transpose: it sums the axes along which `shape` was broadcast.
 Value broadcast_to(const Value& x, const Dims& shape);
 Value sum_to(const Value& x, const Dims& shape);
@@ -116,3 +101,22 @@ Value argsort(const Value& x, int axis);
 Value matmul(const Value& a, const Value& b, bool transpose_a = false, bool transpose_b = false);
 
 }  // namespace addax::ops
+
+namespace addax {
+
+inline Value operator-(const Value& x) { return ops::negative(x); }
+inline Value operator+(const Value& a, const Value& b) { return ops::add(a, b); }
+inline Value operator-(const Value& a, const Value& b) { return ops::subtract(a, b); }
+inline Value operator*(const Value& a, const Value& b) { return ops::multiply(a, b); }
+inline Value operator/(const Value& a, const Value& b) { return ops::divide(a, b); }
+// With a number: a constant of the value's dtype.
+inline Value operator+(const Value& a, double b) { return ops::add(a, ops::constant_like(a, b)); }
+inline Value operator-(const Value& a, double b) { return ops::subtract(a, ops::constant_like(a, b)); }
+inline Value operator*(const Value& a, double b) { return ops::multiply(a, ops::constant_like(a, b)); }
+inline Value operator/(const Value& a, double b) { return ops::divide(a, ops::constant_like(a, b)); }
+inline Value operator+(double a, const Value& b) { return ops::add(ops::constant_like(b, a), b); }
+inline Value operator-(double a, const Value& b) { return ops::subtract(ops::constant_like(b, a), b); }
+inline Value operator*(double a, const Value& b) { return ops::multiply(ops::constant_like(b, a), b); }
+inline Value operator/(double a, const Value& b) { return ops::divide(ops::constant_like(b, a), b); }
+
+}  // namespace addax

@@ -20,9 +20,6 @@ namespace {
 
 constexpr int kPackedA = 0, kPackedB = 1;  // scratch slots
 
-// k of a block: deeper ones update C less often; much deeper ones push a panel of B and the rows of A out of L2. From
-// 256 to 512 it makes no difference beyond 3 %.
-constexpr std::int64_t kDepth = 384;
 // Rows and columns of a task at most: 144 · kDepth floats of A are 216 KB of L2.
 constexpr std::int64_t kTaskRows = 144;
 constexpr std::int64_t kTaskColumns = 1024;
@@ -207,7 +204,7 @@ class Task {
         last_panel_(std::min(plan.panels, first_panel_ + plan.task_panels)) {}
 
   void run(const T* panels) {
-    const std::int64_t chunks = std::max<std::int64_t>(1, ceil_div(job_.k, kDepth));
+    const std::int64_t chunks = depth_chunks(job_.k);
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
       first_k_ = cut(job_.k, chunks, chunk);
       depth_ = cut(job_.k, chunks, chunk + 1) - first_k_;
@@ -334,7 +331,7 @@ void matmul(const Matmul<T>& job) {
   const std::int64_t batch = batch_count(job);
   if (job.m == 0 || job.n == 0 || batch == 0) return;
   if (by_vectors(job)) {
-    if (job.n == 1 && job.m > 1) {
+    if (is_column(job)) {
       run_column(job);
     } else {
       run_rows(job);

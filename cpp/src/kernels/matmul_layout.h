@@ -11,6 +11,12 @@ namespace addax::kernels::ADDAX_ISA_NS {
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+// k of a block: deeper ones update C less often; much deeper ones push a panel of B and the rows of A out of L2. From
+// 256 to 512 it makes no difference beyond 3 %.
+inline constexpr std::int64_t kDepth = 384;
+// Into how many chunks k is cut. A sum is that of its chunks, each added up from zero in the order of k.
+inline std::int64_t depth_chunks(std::int64_t k) { return std::max<std::int64_t>(1, ceil_div(k, kDepth)); }
+
 template <class T>
 std::int64_t lda_of(const Matmul<T>& job) {
   return job.lda != 0 ? job.lda : job.transpose_a ? job.m : job.k;

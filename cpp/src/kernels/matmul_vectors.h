@@ -14,61 +14,53 @@ namespace addax::kernels::ADDAX_ISA_NS {
 // Elements of a sum that are added up in float32 before they go into a wider total: long sums stay exact.
 inline constexpr std::int64_t kDotBlock = 4096;
 
-// Adds the sums in pairs and returns the total.
-template <class V, int N>
-ADDAX_INLINE V total_of(V (&sum)[N]) {
-#pragma GCC unroll 8
-  for (int half = N / 2; half > 0; half /= 2) {
-#pragma GCC unroll 8
-    for (int u = 0; u < half; ++u) sum[u] += sum[u + half];
-  }
-  return sum[0];
-}
+// Columns whose sums are put by until they can be added to y.
+inline constexpr std::int64_t kPutBy = 512;
 
-// The last columns, fewer than a vector: all of k in registers.
+// y = Σ_k x[k] · M[k][·] over n columns, row k of M at m + k · stride. The terms of a sum are added in the order of k,
+// as a tile adds them: a row's product does not depend on how many rows are multiplied with it.
 template <class T>
-void combine_tail(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t lanes,
-                  bool accumulate) {
-  constexpr int kSums = 8;
-  Vec<T> sum[kSums] = {};
-  std::int64_t p = 0;
-  for (; p + kSums <= k; p += kSums) {
-#pragma GCC unroll 8
-    for (int u = 0; u < kSums; ++u) sum[u] += x[p + u] * load_partial(m + (p + u) * stride, lanes);
-  }
-  for (; p < k; ++p) sum[0] += x[p] * load_partial(m + p * stride, lanes);
-  Vec<T> total = total_of(sum);
-  if (accumulate) total += load_partial(y, lanes);
-  store_partial(y, total, lanes);
-}
-
-// y = Σ_k x[k] · M[k][·] over n columns, row k of M at m + k · stride; added to y if `accumulate`.
-template <class T>
-void combine_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t n, bool accumulate) {
+void combine_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t n) {
   constexpr int W = kLanes<T>;
   constexpr int kRows = 8;  // streams a prefetcher follows, and an 8th of the traffic to y
   const std::int64_t whole = n / W * W;
-  if (!accumulate) std::fill(y, y + whole, T{0});
+  std::fill(y, y + n, T{0});
   std::int64_t p = 0;
   for (; p + kRows <= k; p += kRows) {
     const T* row = m + p * stride;
     Vec<T> factor[kRows];
     for (int u = 0; u < kRows; ++u) factor[u] = splat(x[p + u]);
     for (std::int64_t j = 0; j < whole; j += W) {
-      Vec<T> even = load(y + j), odd{};
+      Vec<T> sum = load(y + j);
 #pragma GCC unroll 8
-      for (int u = 0; u < kRows; u += 2) {
-        even += factor[u] * load(row + u * stride + j);
-        odd += factor[u + 1] * load(row + (u + 1) * stride + j);
-      }
-      store(y + j, even + odd);
+      for (int u = 0; u < kRows; ++u) sum += factor[u] * load(row + u * stride + j);
+      store(y + j, sum);
     }
+    if (whole == n) continue;
+    Vec<T> sum = load_partial(y + whole, n - whole);
+#pragma GCC unroll 8
+    for (int u = 0; u < kRows; ++u) sum += factor[u] * load_partial(row + u * stride + whole, n - whole);
+    store_partial(y + whole, sum, n - whole);
   }
   for (; p < k; ++p) {
     const Vec<T> factor = splat(x[p]);
-    for (std::int64_t j = 0; j < whole; j += W) store(y + j, load(y + j) + factor * load(m + p * stride + j));
+    const T* row = m + p * stride;
+    for (std::int64_t j = 0; j < whole; j += W) store(y + j, load(y + j) + factor * load(row + j));
+    if (whole < n)
+      store_partial(y + whole, load_partial(y + whole, n - whole) + factor * load_partial(row + whole, n - whole),
+                    n - whole);
   }
-  if (whole < n) combine_tail(x, m + whole, stride, k, y + whole, n - whole, accumulate);
+}
+
+// The same, added to y.
+template <class T>
+void add_combined_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y, std::int64_t n) {
+  T sums[kPutBy];
+  for (std::int64_t first = 0; first < n; first += kPutBy) {
+    const std::int64_t columns = std::min(kPutBy, n - first);
+    combine_rows(x, m + first, stride, k, sums, columns);
+    for (std::int64_t j = 0; j < columns; ++j) y[first + j] += sums[j];
+  }
 }
 
 // sum[r] += Σ_k x[k] · M[r][k] for k < `k`.
@@ -111,47 +103,62 @@ void dot_rows(const T* x, const T* m, std::int64_t stride, std::int64_t k, T* y,
   for (; i < n; ++i) dot_some<T, 1>(x, m + i * stride, stride, k, y + i, accumulate);
 }
 
-// y = Σ_k x[k] · P[k][·] for a packed panel of NV vectors, rows `width` apart: a single stream through memory, with
-// enough sums to hide the latency of an addition.
-template <class T, int NV>
-ADDAX_INLINE void combine_panel(const T* x, const T* panel, std::int64_t width, std::int64_t k, T* y,
-                                std::int64_t columns, bool accumulate) {
+// y = Σ_k x[k] · P[k][·] for NP packed panels of NV vectors, rows `width` and panels `panel_stride` apart, added to y
+// if `accumulate`. Terms in the order of k, as a tile adds them; several sums at a time hide the latency of an
+// addition.
+template <class T, int NV, int NP>
+ADDAX_INLINE void combine_panels(const T* x, const T* panel, std::int64_t width, std::int64_t panel_stride,
+                                 std::int64_t k, T* y, std::int64_t columns, bool accumulate) {
   constexpr int W = kLanes<T>;
-  constexpr int kSums = 4;
-  Vec<T> sum[NV][kSums] = {};
-  std::int64_t p = 0;
-  for (; p + kSums <= k; p += kSums) {
+  Vec<T> sum[NP][NV] = {};
 #pragma GCC unroll 4
-    for (int u = 0; u < kSums; ++u) {
-      const Vec<T> factor = splat(x[p + u]);
+  for (std::int64_t p = 0; p < k; ++p) {
+    const Vec<T> factor = splat(x[p]);
+#pragma GCC unroll 2
+    for (int q = 0; q < NP; ++q) {
 #pragma GCC unroll 4
-      for (int v = 0; v < NV; ++v) sum[v][u] += factor * load(panel + (p + u) * width + v * W);
+      for (int v = 0; v < NV; ++v) sum[q][v] += factor * load(panel + q * panel_stride + p * width + v * W);
     }
   }
-  for (; p < k; ++p) {
-    const Vec<T> factor = splat(x[p]);
+#pragma GCC unroll 2
+  for (int q = 0; q < NP; ++q) {
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) sum[v][0] += factor * load(panel + p * width + v * W);
-  }
-#pragma GCC unroll 4
-  for (int v = 0; v < NV; ++v) {
-    const std::int64_t lanes = std::min<std::int64_t>(W, columns - v * W);
-    Vec<T> total = total_of(sum[v]);
-    if (accumulate) total += load_partial(y + v * W, lanes);
-    store_partial(y + v * W, total, lanes);
+    for (int v = 0; v < NV; ++v) {
+      const std::int64_t column = q * width + v * W, lanes = std::min<std::int64_t>(W, columns - column);
+      if (lanes <= 0) continue;
+      Vec<T> total = sum[q][v];
+      if (accumulate) total += load_partial(y + column, lanes);
+      store_partial(y + column, total, lanes);
+    }
   }
 }
 
 // ---- Products by vectors.
 
-// m or n is 1, or few rows meet a transposed B, whose packing would cost more than the product. The vectors themselves
-// must be contiguous.
+// Whether the rows of A are contiguous.
+template <class T>
+bool has_row_a(const Matmul<T>& job) {
+  return !job.transpose_a || (job.m == 1 && lda_of(job) == 1);
+}
+
+// A dot product per row of A: n is 1, and B is contiguous. However many rows there are, so that a row's product does not
+// depend on how many are multiplied with it.
+template <class T>
+bool is_column(const Matmul<T>& job) {
+  if (job.packed_b || job.n != 1 || !has_row_a(job)) return false;
+  return (job.transpose_b || ldb_of(job) == 1) && (job.m == 1 || ldc_of(job) == 1);
+}
+
+// One row, or few rows meet a transposed B, whose packing would cost more than the product.
+template <class T>
+bool is_few_rows(const Matmul<T>& job) {
+  if (!has_row_a(job)) return false;
+  return job.m == 1 || (!job.packed_b && job.n > 1 && job.transpose_b && job.m < 8);
+}
+
 template <class T>
 bool by_vectors(const Matmul<T>& job) {
-  const bool row_a = !job.transpose_a || (job.m == 1 && lda_of(job) == 1);
-  if (job.packed_b) return job.m == 1 && row_a;
-  if (job.n == 1 && job.m > 1) return row_a && ldc_of(job) == 1 && (job.transpose_b || ldb_of(job) == 1);
-  return row_a && (job.m == 1 || (job.transpose_b && job.m < 8));
+  return is_column(job) || is_few_rows(job);
 }
 
 // Multiplications of a task of a product by vectors: some 5 µs of reading the matrix.
@@ -190,26 +197,17 @@ void run_column(const Matmul<T>& job) {
             });
 }
 
-template <class T>
-void combine_packed(const Matmul<T>& job, const T* x, std::int64_t first, std::int64_t columns, T* y) {
-  const std::int64_t width = packed_vectors<T>(job.n) * kLanes<T>;
-  for (std::int64_t j = 0; j < columns; j += width) {
-    const T* panel = job.b + (first + j) * job.k;
-    const std::int64_t here = std::min(width, columns - j);
-    switch (vectors_for<T>(here)) {
-      case 1:
-        combine_panel<T, 1>(x, panel, width, job.k, y + j, here, job.accumulate);
-        break;
-      case 2:
-        combine_panel<T, 2>(x, panel, width, job.k, y + j, here, job.accumulate);
-        break;
-      case 3:
-        combine_panel<T, 3>(x, panel, width, job.k, y + j, here, job.accumulate);
-        break;
-      default:
-        combine_panel<T, 4>(x, panel, width, job.k, y + j, here, job.accumulate);
-    }
-  }
+// A chunk of k of the panels of columns [first, first + columns).
+template <class T, int NV>
+void combine_packed(const Matmul<T>& job, const T* x, std::int64_t first_k, std::int64_t depth, std::int64_t first,
+                    std::int64_t columns, T* y, bool accumulate) {
+  constexpr std::int64_t width = NV * kLanes<T>;
+  const T* panel = job.b + first * job.k + first_k * width;
+  const std::int64_t panel_stride = job.k * width;
+  std::int64_t j = 0;
+  for (; j + width < columns; j += 2 * width, panel += 2 * panel_stride)
+    combine_panels<T, NV, 2>(x, panel, width, panel_stride, depth, y + j, columns - j, accumulate);
+  if (j < columns) combine_panels<T, NV, 1>(x, panel, width, panel_stride, depth, y + j, columns - j, accumulate);
 }
 
 // C is a few rows.
@@ -217,13 +215,32 @@ template <class T>
 void run_rows(const Matmul<T>& job) {
   const std::int64_t lda = lda_of(job), ldb = ldb_of(job), ldc = ldc_of(job);
   const std::int64_t step = job.packed_b ? packed_vectors<T>(job.n) * kLanes<T> : 64;
-  const auto row_piece = [&](const Item<T>& item, const T* x, std::int64_t column, std::int64_t columns, T* y) {
+  const auto chunk_of_k = [&](const Item<T>& item, const T* x, std::int64_t k0, std::int64_t depth, std::int64_t column,
+                              std::int64_t columns, T* y, bool accumulate) {
     if (job.packed_b) {
-      combine_packed(job, x, column, columns, y);
-    } else if (job.transpose_b) {
+      switch (packed_vectors<T>(job.n)) {
+        case 1:
+          return combine_packed<T, 1>(job, x, k0, depth, column, columns, y, accumulate);
+        case 2:
+          return combine_packed<T, 2>(job, x, k0, depth, column, columns, y, accumulate);
+        case 3:
+          return combine_packed<T, 3>(job, x, k0, depth, column, columns, y, accumulate);
+        default:
+          return combine_packed<T, 4>(job, x, k0, depth, column, columns, y, accumulate);
+      }
+    }
+    const T* b = item.b + k0 * ldb + column;
+    accumulate ? add_combined_rows(x, b, ldb, depth, y, columns) : combine_rows(x, b, ldb, depth, y, columns);
+  };
+  const auto row_piece = [&](const Item<T>& item, const T* x, std::int64_t column, std::int64_t columns, T* y) {
+    if (!job.packed_b && job.transpose_b) {
       dot_rows(x, item.b + column * ldb, ldb, job.k, y, columns, job.accumulate);
-    } else {
-      combine_rows(x, item.b + column, ldb, job.k, y, columns, job.accumulate);
+      return;
+    }
+    const std::int64_t chunks = depth_chunks(job.k);
+    for (std::int64_t c = 0; c < chunks; ++c) {
+      const std::int64_t k0 = cut(job.k, chunks, c);
+      chunk_of_k(item, x + k0, k0, cut(job.k, chunks, c + 1) - k0, column, columns, y, job.accumulate || c > 0);
     }
   };
   in_pieces(job, job.n, job.m * job.n * job.k, step,
