@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -11,7 +12,10 @@ from typing import Any
 from addax import _core, tree
 from addax.backend.dtypes import numpy_dtype
 from addax.backend.function import RecordedFunction, _Static, record
-from addax.saving.streams import CHECKED_ELEMENTS, record_stream, sample
+from addax.saving.streams import record_stream, sample, sample_shape
+
+
+_CHECKED_ELEMENTS = 4096  # a check pair is no larger
 
 
 class FileProgram:
@@ -139,9 +143,9 @@ class Programs:
         specs = input_specs(self.model)
         if recorded is None or specs is None:
             return None
-        inputs = [sample(dtype, dims) for _, dtype, dims in specs]
-        if sum(x.size for x in inputs) > CHECKED_ELEMENTS:
+        if sum(math.prod(sample_shape(dims)) for _, _, dims in specs) > _CHECKED_ELEMENTS:
             return None
+        inputs = [sample(dtype, dims) for _, dtype, dims in specs]
         kept = [(v, v.concrete()) for v in recorded.program.variables]
         try:
             outputs = recorded.executable.run(inputs)
@@ -150,7 +154,7 @@ class Programs:
         finally:
             for variable, value in kept:  # stateful layers and random draws go back
                 variable.assign(value)
-        if sum(x.numpy().size for x in outputs) > CHECKED_ELEMENTS:
+        if sum(x.numpy().size for x in outputs) > _CHECKED_ELEMENTS:
             return None
         return {
             "inputs": [encode_tensor(x) for x in inputs],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from addax import _core, tree
@@ -9,7 +10,6 @@ from addax.backend.function import RecordedFunction
 from addax.layers.rnn.rnn import RNN
 from addax.layers.rnn.streaming import Stream
 
-CHECKED_ELEMENTS = 4096
 _TIME = 5  # steps of the sequence on which pieces are compared with the whole
 
 
@@ -50,20 +50,35 @@ def record_stream(model, specs: list[tuple], predict: RecordedFunction) -> tuple
                 outputs = model(tree.pack_sequence_as(model.input, inputs), training=False)
             program = recording.finish([*tree.flatten(outputs), *stream.states])
         steps = steps if isinstance(steps, int) else _TIME
-        pieces_fit = _pieces_fit(program, specs, steps, len(names), predict)
+        inputs = [sample(dtype, (dims[0], steps, *dims[2:])) for _, dtype, dims in specs]
+        whole = _from_the_beginning(model, predict, inputs)
+        pieces_fit = _pieces_fit(program, inputs, len(names), whole)
     except (ValueError, TypeError, NotImplementedError):
         return None
     return (program, names) if pieces_fit else None
 
 
-def _pieces_fit(program, specs, steps: int, states: int, predict: RecordedFunction) -> bool:
-    """Whether a sequence of so many steps in pieces gives what the whole gives."""
+def _from_the_beginning(model, predict: RecordedFunction, inputs: list) -> list:
+    """What the model makes of whole sequences when it has seen nothing before; what it has seen
+    stays as it is."""
+    kept = [(v, v.concrete()) for v in predict.program.variables]
+    try:
+        for layer in model._flatten_layers():
+            if isinstance(layer, RNN) and layer.stateful:
+                layer.reset_state()
+        return [x.numpy() for x in predict.executable.run(inputs)]
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+
+
+def _pieces_fit(program, inputs: list, states: int, wholes: list) -> bool:
+    """Whether sequences in pieces give what the whole gives."""
     import numpy as np
 
-    inputs = [sample(dtype, (dims[0], steps, *dims[2:])) for _, dtype, dims in specs]
-    wholes = [x.numpy() for x in predict.executable.run(inputs)]
+    steps = inputs[0].shape[1]
     executable = _core.Executable(program)
-    kept = [np.zeros(_concrete(s, inputs[0]), d) for d, s in program.input_specs[len(specs) :]]
+    kept = [np.zeros(_concrete(s, inputs[0]), d) for d, s in program.input_specs[len(inputs) :]]
     pieces: list[list[Any]] = []
     for first, last in ((0, 1), (1, 3), (3, steps)):
         results = executable.run([*(x[:, first:last] for x in inputs), *kept])
@@ -86,17 +101,19 @@ def _concrete(dims: list, first) -> tuple:
     return tuple(d if isinstance(d, int) else first.shape[0] for d in dims)
 
 
+def sample_shape(dims: tuple) -> tuple:
+    """Sizes for an input: a batch of 2, and 3 where another size is open."""
+    return tuple(
+        size if isinstance(size, int) else (2 if i == 0 else 3) for i, size in enumerate(dims)
+    )
+
+
 def sample(dtype: str, dims: tuple):
     """Values for an input: deterministic, of moderate size, valid ids for embeddings."""
     import numpy as np
 
-    shape = tuple(
-        size if isinstance(size, int) else (2 if i == 0 else 3) for i, size in enumerate(dims)
-    )
-    count = int(np.prod(shape, dtype="int64"))
-    if count > CHECKED_ELEMENTS:
-        return np.broadcast_to(np.zeros((), dtype), shape)
-    steps = np.arange(count).reshape(shape)
+    shape = sample_shape(dims)
+    steps = np.arange(math.prod(shape)).reshape(shape)
     if np.dtype(dtype).kind == "f":
         return ((steps * 37 % 101) / 101.0 - 0.5).astype(dtype)
     return (steps % 2).astype(dtype)
