@@ -14,7 +14,6 @@ from addax.backend.dtypes import numpy_dtype
 from addax.backend.function import RecordedFunction, _Static, record
 from addax.saving.streams import record_stream, sample, sample_shape
 
-
 _CHECKED_ELEMENTS = 4096  # a check pair is no larger
 
 

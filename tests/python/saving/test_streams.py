@@ -1,9 +1,8 @@
 """The program `stream` of a file: a recurrent model fed a sequence in pieces."""
 
+import addax as keras
 import numpy as np
 import pytest
-
-import addax as keras
 from addax import _core, layers
 
 
