@@ -141,8 +141,8 @@ bool has_row_a(const Matmul<T>& job) {
   return !job.transpose_a || (job.m == 1 && lda_of(job) == 1);
 }
 
-// A dot product per row of A: n is 1, and B is contiguous. However many rows there are, so that a row's product does not
-// depend on how many are multiplied with it.
+// A dot product per row of A: n is 1, and B is contiguous. However many rows there are, so that a row's product does
+// not depend on how many are multiplied with it.
 template <class T>
 bool is_column(const Matmul<T>& job) {
   if (job.packed_b || job.n != 1 || !has_row_a(job)) return false;
