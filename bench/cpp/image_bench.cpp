@@ -37,7 +37,7 @@ void max_pool(benchmark::State& state) {
   std::vector<float> y = zeros(numbers_out(s));
   const float* const x = large_array();
   for (auto _ : state) {
-    kernels().pool.f32.max(s, large_array(), y.data(), nullptr);
+    kernels().pool.f32.max(s, x, y.data(), nullptr);
     benchmark::DoNotOptimize(y.data());
   }
   report_bytes(state, 4.0 * static_cast<double>(numbers_in(s) + numbers_out(s)), copy_bandwidth());
@@ -49,7 +49,7 @@ void max_pool_for_training(benchmark::State& state) {
   std::vector<std::uint8_t> index(y.size());
   const float* const x = large_array();
   for (auto _ : state) {
-    kernels().pool.f32.max(s, large_array(), y.data(), index.data());
+    kernels().pool.f32.max(s, x, y.data(), index.data());
     benchmark::DoNotOptimize(y.data());
   }
   report_bytes(state, 4.0 * static_cast<double>(numbers_in(s)) + 5.0 * static_cast<double>(numbers_out(s)),
@@ -62,7 +62,7 @@ void max_pool_gradient(benchmark::State& state) {
   std::vector<std::uint8_t> index(static_cast<std::size_t>(numbers_out(s)));
   const float* const x = large_array();
   for (auto _ : state) {
-    kernels().pool.f32.max_gradient(s, large_array(), index.data(), dx.data());
+    kernels().pool.f32.max_gradient(s, x, index.data(), dx.data());
     benchmark::DoNotOptimize(dx.data());
   }
   report_bytes(state, 4.0 * static_cast<double>(numbers_in(s)) + 5.0 * static_cast<double>(numbers_out(s)),
@@ -74,7 +74,7 @@ void average_pool(benchmark::State& state) {
   std::vector<float> y = zeros(numbers_out(s));
   const float* const x = large_array();
   for (auto _ : state) {
-    kernels().pool.f32.average(s, large_array(), y.data());
+    kernels().pool.f32.average(s, x, y.data());
     benchmark::DoNotOptimize(y.data());
   }
   report_bytes(state, 4.0 * static_cast<double>(numbers_in(s) + numbers_out(s)), copy_bandwidth());
