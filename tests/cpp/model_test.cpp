@@ -257,6 +257,22 @@ TEST_CASE("what does not fit is refused, with the reason") {
         std::string::npos);
 }
 
+TEST_CASE("inputs that share a size get the same") {
+  const TemporaryFolder folder;
+  const Dim batch = Dim::unknown("batch");
+  ModelFile file;
+  file.programs["predict"] = test::record([&](Recording& r) -> Values {
+    return {r.input("a", {DType::float32, {batch, Dim(2)}}) + r.input("b", {DType::float32, {batch, Dim(2)}})};
+  });
+  file.json = R"({"userDefinedMetadata": {"addax": {"signatures": {
+      "predict": {"inputs": ["a", "b"], "outputs": ["y"]}}}}})";
+  write_model(folder / "model", file);
+  const Model model = Model::load(folder / "model");
+  CHECK(message_of([&] { Session(model, {{1, 2}, {3, 2}}); }) ==
+        "input 'b', axis 0, has the size 'batch' of input 'a', axis 0; received 3 and 1");
+  CHECK(Session(model, {{3, 2}, {3, 2}}).output_shape(0) == Shape{3, 2});
+}
+
 TEST_CASE("without exceptions a failure is a status") {
   Expected<Model> none = Model::try_load("/nowhere/at/all");
   CHECK_FALSE(none.ok());

@@ -40,10 +40,16 @@ std::vector<Open> find_open(const Program& program, std::size_t count, std::span
       if (dim.known() && !(dim == low && dim == high))
         fail(ErrorKind::value, "input '", program.input_names[i], "' has shape ", dims, "; received ",
              dim == low ? most[i] : least[i]);
+      if (dim.known()) continue;
       const std::string name = dim.str();
-      const bool seen =
-          dim.known() || std::any_of(open.begin(), open.end(), [&](const Open& o) { return o.name == name; });
-      if (!seen) open.push_back({name, i, axis, low, high});
+      const auto seen = std::find_if(open.begin(), open.end(), [&](const Open& o) { return o.name == name; });
+      if (seen == open.end()) {
+        open.push_back({name, i, axis, low, high});
+      } else if (seen->least != low || seen->most != high) {
+        fail(ErrorKind::value, "input '", program.input_names[i], "', axis ", axis, ", has the size '", name,
+             "' of input '", program.input_names[seen->input], "', axis ", seen->axis, "; received ", high, " and ",
+             seen->most);
+      }
     }
   }
   return open;
