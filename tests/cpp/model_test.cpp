@@ -262,7 +262,8 @@ TEST_CASE("inputs that share a size get the same") {
   const Dim batch = Dim::unknown("batch");
   ModelFile file;
   file.programs["predict"] = test::record([&](Recording& r) -> Values {
-    return {r.input("a", {DType::float32, {batch, Dim(2)}}) + r.input("b", {DType::float32, {batch, Dim(2)}})};
+    const Value a = r.input("a", {DType::float32, {batch, Dim(2)}});
+    return {a + r.input("b", {DType::float32, {batch, Dim(2)}})};
   });
   file.json = R"({"userDefinedMetadata": {"addax": {"signatures": {
       "predict": {"inputs": ["a", "b"], "outputs": ["y"]}}}}})";
