@@ -40,7 +40,12 @@ class Session {
 
   static constexpr int kMaxPlans = 4096;
 
-  // What `run` and `step` write for inputs of the largest sizes, or of the given ones.
+  // What `run` and `step` take and write.
+  int input_count() const;
+  int output_count() const;
+  DType input_dtype(int input) const;
+  DType output_dtype(int output) const;
+  // For inputs of the largest sizes, or of the given ones.
   const Shape& output_shape(int output) const;
   const Shape& output_shape(int output, std::span<const Shape> inputs) const;
   std::int64_t bytes() const;  // of the memory in which it computes, weights not counted

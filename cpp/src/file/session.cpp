@@ -69,6 +69,7 @@ struct Session::Impl {
   std::vector<Open> open;
   std::vector<Plan> plans;  // for every combination of open sizes; the first dimension varies slowest
   std::size_t inputs, outputs, states;
+  std::vector<DType> input_dtypes;
   std::vector<Tensor> state, fresh;  // of a stream: what the next step begins with, and what it leaves
   bool floats;                       // one input and one output, both float32
   std::vector<const void*> in;
@@ -95,8 +96,9 @@ struct Session::Impl {
       for (auto* tensors : {&state, &fresh})
         tensors->push_back(Tensor::zeros(replay.output_dtype(output), replay.output_shape(output)));
     }
-    const Specs in_specs = program->recorded->input_specs(), out_specs = program->recorded->output_specs();
-    floats = inputs == 1 && outputs == 1 && in_specs[0].dtype == DType::float32 && out_specs[0].dtype == DType::float32;
+    for (const Spec& spec : program->recorded->input_specs()) input_dtypes.push_back(spec.dtype);
+    floats = inputs == 1 && outputs == 1 && input_dtypes[0] == DType::float32 &&
+             plans[0].replay.output_dtype(0) == DType::float32;
     in.resize(inputs + states);
     out.resize(outputs + states);
   }
@@ -120,10 +122,25 @@ struct Session::Impl {
       const std::span<const Shape> own(shapes.data(), inputs);
       made[i].emplace(Plan{{own.begin(), own.end()},
                            largest == nullptr ? Replay(optimized, shapes) : Replay(optimized, shapes, *largest)});
+      check_states(shapes, made[i]->replay, *made[count - 1]);
       if (largest == nullptr || made[i]->replay.arena_bytes() > largest->arena_bytes()) largest = &made[i]->replay;
     }
     plans.reserve(count);
     for (std::optional<Plan>& plan : made) plans.push_back(std::move(*plan));
+  }
+
+  // What goes out as a state comes in with the next step, whichever plan that takes.
+  void check_states(std::span<const Shape> shapes, const Replay& replay, const Plan& first) const {
+    const Specs specs = program->recorded->input_specs();
+    for (std::size_t i = 0; i < states; ++i) {
+      const int output = static_cast<int>(outputs + i);
+      const Shape& in = shapes[inputs + i];
+      if (in != replay.output_shape(output) || in != first.replay.output_shape(output) ||
+          specs[inputs + i].dtype != replay.output_dtype(output))
+        fail(ErrorKind::value, "model '", model->name, "' cannot be streamed: '",
+             program->recorded->input_names[inputs + i], "' is ", specs[inputs + i].dtype, in, " before a step and ",
+             replay.output_dtype(output), replay.output_shape(output), " after it");
+    }
   }
 
   Plan& plan_for(std::span<const Shape> shapes) {
@@ -178,6 +195,11 @@ struct Session::Impl {
     for (const Tensor& s : state) std::memset(s.data(), 0, static_cast<std::size_t>(s.bytes()));
   }
 
+  void require_output(int output) const {
+    if (output < 0 || static_cast<std::size_t>(output) >= outputs)
+      fail(ErrorKind::index, "output ", output, " of ", outputs);
+  }
+
   void require_floats() const {
     if (!floats)
       fail(ErrorKind::type, "model '", model->name, "' does not have one float32 input and one float32 output");
@@ -202,15 +224,26 @@ Expected<Session> Session::try_make(const Model& model, std::vector<Shape> least
   return expected<Session>([&] { return Session(model, std::move(least), std::move(most), kind); });
 }
 
+int Session::input_count() const { return static_cast<int>(impl_->inputs); }
+int Session::output_count() const { return static_cast<int>(impl_->outputs); }
+
+DType Session::input_dtype(int input) const {
+  if (input < 0 || input >= input_count()) fail(ErrorKind::index, "input ", input, " of ", impl_->inputs);
+  return impl_->input_dtypes[static_cast<std::size_t>(input)];
+}
+
+DType Session::output_dtype(int output) const {
+  impl_->require_output(output);
+  return impl_->plans.back().replay.output_dtype(output);
+}
+
 const Shape& Session::output_shape(int output) const {
-  if (output < 0 || static_cast<std::size_t>(output) >= impl_->outputs)
-    fail(ErrorKind::index, "output ", output, " of ", impl_->outputs);
+  impl_->require_output(output);
   return impl_->plans.back().replay.output_shape(output);
 }
 
 const Shape& Session::output_shape(int output, std::span<const Shape> inputs) const {
-  if (output < 0 || static_cast<std::size_t>(output) >= impl_->outputs)
-    fail(ErrorKind::index, "output ", output, " of ", impl_->outputs);
+  impl_->require_output(output);
   return impl_->plan_for(inputs).replay.output_shape(output);
 }
 
