@@ -574,3 +574,12 @@ model.fit(x, y, epochs=10**9, verbose=0, callbacks=[start])
         process.kill()
     assert "KeyboardInterrupt" in errors
     assert process.returncode in (-signal.SIGINT, 130, 1)
+
+
+def test_attention_over_any_number_of_keys_without_elements_is_refused():
+    keys = np.zeros((1, 2**40, 1, 0), "float32")
+    query = np.zeros((1, 4, 1, 0), "float32")
+    attention = addax._core.op("attention")
+    tensors = [addax._core.tensor(x) for x in (query, keys, keys)]
+    message = message_of(ValueError, lambda: attention(*tensors, scale=1.0))
+    assert "attention: queries and values have no elements" in message

@@ -269,31 +269,13 @@ class Forward {
   T* product_;
 };
 
-template <class T, Cell cell>
-void run_cell(const Recurrent<T>& job) {
-  const Weights<T> weights(job.shape, static_cast<T*>(job.workspace));
-  weights.pack(job);
-  parallel_for(job.shape.batch, rows_together<T>(job.shape), [&](std::int64_t first, std::int64_t last) {
-    // A serial region comes as one piece: it is cut here as for several threads.
-    const std::int64_t most = rows_together<T>(job.shape);
-    for (; first < last; first += most) Forward<T, cell>(job, weights, first, std::min(most, last - first)).run();
-  });
-}
-
 template <class T>
 void run(const Recurrent<T>& job) {
-  switch (job.shape.cell) {
-    case Cell::lstm:
-      return run_cell<T, Cell::lstm>(job);
-    case Cell::gru_after:
-      return run_cell<T, Cell::gru_after>(job);
-    case Cell::gru_before:
-      return run_cell<T, Cell::gru_before>(job);
-    case Cell::simple_tanh:
-      return run_cell<T, Cell::simple_tanh>(job);
-    case Cell::simple_relu:
-      return run_cell<T, Cell::simple_relu>(job);
-  }
+  const Weights<T> weights(job.shape, static_cast<T*>(job.workspace));
+  weights.pack(job);
+  for_groups_of_rows<T>(job.shape, [&](std::int64_t first, std::int64_t rows) {
+    visit_cell(job.shape.cell, [&](auto cell) { Forward<T, cell()>(job, weights, first, rows).run(); });
+  });
 }
 
 template <class T>

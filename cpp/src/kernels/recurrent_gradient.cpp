@@ -221,32 +221,15 @@ class Backward {
   T* d_product_;   // of h·R, gate by gate
 };
 
-template <class T, Cell cell>
-void run_cell(const RecurrentGradient<T>& job) {
-  const Transposed<T> weights(job.shape, static_cast<T*>(job.workspace));
-  weights.pack(job);
-  const std::int64_t most = rows_together<T>(job.shape);
-  parallel_for(job.shape.batch, most, [&](std::int64_t first, std::int64_t last) {
-    for (; first < last; first += most) Backward<T, cell>(job, weights, first, std::min(most, last - first)).run();
-  });
-}
-
 }  // namespace
 
 template <class T>
 void recurrent_gradient(const RecurrentGradient<T>& job) {
-  switch (job.shape.cell) {
-    case Cell::lstm:
-      return run_cell<T, Cell::lstm>(job);
-    case Cell::gru_after:
-      return run_cell<T, Cell::gru_after>(job);
-    case Cell::gru_before:
-      return run_cell<T, Cell::gru_before>(job);
-    case Cell::simple_tanh:
-      return run_cell<T, Cell::simple_tanh>(job);
-    case Cell::simple_relu:
-      return run_cell<T, Cell::simple_relu>(job);
-  }
+  const Transposed<T> weights(job.shape, static_cast<T*>(job.workspace));
+  weights.pack(job);
+  for_groups_of_rows<T>(job.shape, [&](std::int64_t first, std::int64_t rows) {
+    visit_cell(job.shape.cell, [&](auto cell) { Backward<T, cell()>(job, weights, first, rows).run(); });
+  });
 }
 
 template <class T>

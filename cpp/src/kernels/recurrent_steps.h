@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
+#include "base/parallel.h"
 #include "kernels/microkernel.h"
 #include "kernels/pack.h"
 #include "kernels/recurrent.h"
@@ -92,6 +94,33 @@ std::int64_t rows_together(const RecurrentShape& s) {
   const std::int64_t most = weights * static_cast<std::int64_t>(sizeof(T)) <= kWeightBytes ? 16 : 64;
   const std::int64_t chunks = ceil_of(s.batch, 2 * most) * 2;
   return std::max<std::int64_t>(4, ceil_of(s.batch, chunks));
+}
+
+// f(first, rows) for groups of rows that go through time together, each on one thread.
+template <class T, class F>
+void for_groups_of_rows(const RecurrentShape& s, const F& f) {
+  const std::int64_t most = rows_together<T>(s);
+  parallel_for(s.batch, most, [&](std::int64_t first, std::int64_t last) {
+    // A serial region comes as one piece: it is cut here as for several threads.
+    for (; first < last; first += most) f(first, std::min(most, last - first));
+  });
+}
+
+// f with the kind of cell as a type: f(std::integral_constant<Cell, cell>{}).
+template <class F>
+void visit_cell(Cell cell, const F& f) {
+  switch (cell) {
+    case Cell::lstm:
+      return f(std::integral_constant<Cell, Cell::lstm>{});
+    case Cell::gru_after:
+      return f(std::integral_constant<Cell, Cell::gru_after>{});
+    case Cell::gru_before:
+      return f(std::integral_constant<Cell, Cell::gru_before>{});
+    case Cell::simple_tanh:
+      return f(std::integral_constant<Cell, Cell::simple_tanh>{});
+    case Cell::simple_relu:
+      return f(std::integral_constant<Cell, Cell::simple_relu>{});
+  }
 }
 
 // A matrix B packed in panels of `vectors` vectors of columns, `columns` vectors in all, k rows.

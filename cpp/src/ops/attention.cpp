@@ -5,6 +5,7 @@
 // of the scores that count, or numbers that are added to them.
 #include "kernels/attention.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "addax/ops.h"
@@ -33,6 +34,8 @@ void require_inputs(const Infer& in, int mask) {
     require_equal_at(in, i, 0, in.dims(0)[0], "batch sizes");
   }
   require_equal_at(in, 1, 3, in.dims(0)[3], "lengths of a query and a key");
+  // Without this a file of no data could name any number of keys and keep a processor busy for ever.
+  if (in.dims(0)[3] == 0 && in.dims(2)[3] == 0) in.error("queries and values have no elements");
   for (const int axis : {1, 2})
     require_equal_at(in, 2, axis, in.dims(1)[static_cast<std::size_t>(axis)], "keys and values");
   const Dim &heads = in.dims(0)[2], &key_heads = in.dims(1)[2];
@@ -98,6 +101,20 @@ AttentionInputs<T> inputs_of(const Run& r, int mask) {
   }
   return in;
 }
+
+// Products of a pass that does `per_score` of them for each score that counts.
+std::int64_t flops_of(const Run& r, std::int64_t per_score) {
+  const Shape &q = r.input(0).shape, &k = r.input(1).shape;
+  const std::int64_t rows = q[1], columns = k[1], square = std::min(rows, columns);
+  const std::int64_t seen = r.attributes().flag("causal")
+                                ? square * (square + 1) / 2 + std::max<std::int64_t>(0, rows - columns) * columns
+                                : rows * columns;
+  return 2 * q[0] * q[2] * seen * per_score;
+}
+
+std::int64_t attention_flops(const Run& r) { return flops_of(r, r.input(0).shape[3] + r.input(2).shape[3]); }
+// The scores again, and the gradients of the weights, of v, q and k.
+std::int64_t gradient_flops(const Run& r) { return flops_of(r, 3 * r.input(0).shape[3] + 2 * r.input(2).shape[3]); }
 
 template <class F>
 void visit(const Run& r, const F& f) {
@@ -217,6 +234,7 @@ std::span<const Operation> attention_family() {
        .attributes = attributes,
        .infer = infer_attention,
        .run = run_attention,
+       .flops = attention_flops,
        .gradient = attention_rule},
       {.name = "attention_gradient",
        .min_inputs = 6,
@@ -224,6 +242,7 @@ std::span<const Operation> attention_family() {
        .attributes = attributes,
        .infer = infer_gradient,
        .run = run_gradient,
+       .flops = gradient_flops,
        .gradient = second_rule},
   };
   return table;

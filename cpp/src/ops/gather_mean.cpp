@@ -45,6 +45,12 @@ void run(const Run& r) {
   });
 }
 
+// An addition for each element that is gathered.
+std::int64_t flops(const Run& r) {
+  const AxisView rows = along(r.input(0).shape, 0);
+  return r.input(1).elements() * rows.inner;
+}
+
 }  // namespace
 
 std::span<const Operation> gather_mean_family() {
@@ -55,6 +61,7 @@ std::span<const Operation> gather_mean_family() {
        .attributes = {{"nonnegative", AttributeKind::flag, Attribute(false)}},
        .infer = infer,
        .run = run,
+       .flops = flops,
        .no_gradient = "made by a pass that runs after differentiation",
        .traits = {.may_fail = true, .internal = true}},
   };

@@ -147,6 +147,12 @@ void run_rms_gradient(const Run& r) {
   });
 }
 
+// For each element: sums of the values and squares and the line after them, or the two sums of a gradient and its line.
+template <std::int64_t each>
+std::int64_t flops(const Run& r) {
+  return each * r.input(0).elements();
+}
+
 std::int64_t gradient_workspace(const Run& r) {
   return visit(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -247,6 +253,7 @@ std::span<const Operation> norm_rows_family() {
        .attributes = {epsilon},
        .infer = infer_layer,
        .run = run_layer,
+       .flops = flops<8>,
        .gradient = layer_rule},
       {.name = "layer_normalization_gradient",
        .min_inputs = 5,
@@ -254,6 +261,7 @@ std::span<const Operation> norm_rows_family() {
        .infer = infer_gradient,
        .run = run_layer_gradient,
        .workspace = gradient_workspace,
+       .flops = flops<14>,
        .gradient = layer_second_rule},
       {.name = "rms_normalization",
        .min_inputs = 2,
@@ -261,6 +269,7 @@ std::span<const Operation> norm_rows_family() {
        .attributes = {epsilon},
        .infer = infer_rms,
        .run = run_rms,
+       .flops = flops<4>,
        .gradient = rms_rule},
       {.name = "rms_normalization_gradient",
        .min_inputs = 4,
@@ -268,6 +277,7 @@ std::span<const Operation> norm_rows_family() {
        .infer = infer_gradient,
        .run = run_rms_gradient,
        .workspace = gradient_workspace,
+       .flops = flops<10>,
        .gradient = rms_second_rule},
   };
   return table;

@@ -213,6 +213,19 @@ std::int64_t forward_workspace(const Run& r) {
   });
 }
 
+// Of the products of the states with R, or of the gates' gradients with its transpose.
+std::int64_t product_flops(const RecurrentShape& s) {
+  return 2 * s.batch * s.steps * s.units * s.units * gate_count(s.cell);
+}
+std::int64_t forward_flops(const Run& r) {
+  const RecurrentInputs at = inputs_of(r);
+  return product_flops(shape_of(r, at.x, at.weights));
+}
+std::int64_t gradient_flops(const Run& r) {
+  const GradientInputs at = gradient_inputs_of(r);
+  return product_flops(shape_of(r, at.gates, at.weights));
+}
+
 std::int64_t gradient_workspace(const Run& r) {
   const GradientInputs at = gradient_inputs_of(r);
   return visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
@@ -302,6 +315,7 @@ std::span<const Operation> recurrent_family() {
                      .infer = infer_forward,
                      .run = run_forward,
                      .workspace = forward_workspace,
+                     .flops = forward_flops,
                      .gradient = gradient,
                      .traits = {.in_place = in_place, .optional_outputs = true}};
   };
@@ -315,6 +329,7 @@ std::span<const Operation> recurrent_family() {
                      .infer = infer_gradient,
                      .run = run_gradient,
                      .workspace = gradient_workspace,
+                     .flops = gradient_flops,
                      .gradient = gradient_of_gradient,
                      .no_gradient = kNoSecond,
                      .traits = {.in_place = in_place}};

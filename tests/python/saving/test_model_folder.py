@@ -694,3 +694,34 @@ def test_the_global_names_do_not_clash(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model")
     x = np.ones((1, 3), "float32")
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def attention_block(x):
+    x = layers.LayerNormalization()(x)
+    x = layers.MultiHeadAttention(num_heads=2, key_dim=5)(x, x, use_causal_mask=True)
+    return layers.RMSNormalization()(x)
+
+
+FUSED_LAYERS = {
+    "lstm": lambda x: layers.LSTM(9, return_sequences=True)(x),
+    "gru": lambda x: layers.GRU(9)(x),
+    "gru reset before": lambda x: layers.GRU(9, reset_after=False, go_backwards=True)(x),
+    "simple rnn": lambda x: layers.Bidirectional(layers.SimpleRNN(9))(x),
+    "attention and normalization": attention_block,
+    "grouped queries": lambda x: layers.GroupQueryAttention(4, 4, 2)(x, x),
+}
+
+
+@pytest.mark.parametrize("name", FUSED_LAYERS)
+def test_a_model_of_fused_sequence_layers_reloads_and_predicts_the_same(name, tmp_path):
+    inputs = keras.Input((7, 6))
+    model = keras.Model(inputs, layers.Dense(2)(FUSED_LAYERS[name](inputs)))
+    model.compile("adam", "mse")
+    x = np.random.default_rng(3).normal(size=(5, 7, 6)).astype("float32")
+    model.fit(x, np.zeros_like(model.predict(x, verbose=0)), verbose=0)
+    expected = model.predict(x, verbose=0)
+    model.save(tmp_path / "model")
+    reloaded = keras.models.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(reloaded.predict(x, verbose=0), expected)
+    y = np.zeros_like(expected)
+    assert reloaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
