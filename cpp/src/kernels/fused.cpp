@@ -170,6 +170,7 @@ void run_fused(const FusedCode& code, const BroadcastLayout& layout, const void*
 void run_tail(const Tail& tail, int64_t row_length, int64_t first_row, int64_t rows, int64_t first_column,
               int64_t columns) {
   Worker worker(*tail.code, *tail.layout, tail.operands, tail.outputs);
+  first_row += tail.first_row;
   if (columns == row_length) {
     const TileSplit split = split_tiles(*tail.layout, kNoLimit, kTile);
     for_each_tile(*tail.layout, split, first_row * row_length, (first_row + rows) * row_length,

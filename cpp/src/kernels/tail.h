@@ -15,6 +15,7 @@ struct Tail {
   const BroadcastLayout* layout;
   const void* operands[kMaxOperands];
   void* outputs[kMaxFusedOutputs];
+  std::int64_t first_row = 0;  // of the whole result at which the kernel's result begins
 };
 
 // Runs the steps on a block of the result: rows are counted over all dimensions but the last, `row_length` is the last

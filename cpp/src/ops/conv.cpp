@@ -4,12 +4,10 @@
 //
 // Attributes: strides, dilation (one per spatial axis; empty: ones), padding "valid", "same" (TensorFlow's) or
 // "explicit" with pads (low, high for each spatial axis in turn).
-#include "kernels/conv.h"
-
 #include "addax/ops.h"
-#include "kernels/kernels.h"
 #include "ops/activations.h"
 #include "ops/axes.h"
+#include "ops/conv_shape.h"
 #include "ops/tail.h"
 #include "ops/windows.h"
 
@@ -19,8 +17,6 @@ namespace {
 using kernels::Conv;
 using kernels::ConvPass;
 using kernels::ConvShape;
-
-enum class Kind { direct, depthwise };
 
 // Spatial axes of an image or kernel.
 int spatial_rank(const Infer& in, int i) {
@@ -183,35 +179,6 @@ Specs infer_kernel(const Infer& in) {
 
 // ---- Runs.
 
-std::span<const std::int64_t> leading(const Shape& w) { return w.sizes().first(w.sizes().size() - 2); }
-
-template <Kind kind>
-ConvShape shape_of(const Attributes& attributes, const Shape& x, const Shape& y, const Shape& w) {
-  ConvShape s{};
-  s.batch = x[0];
-  s.in_channels = x[x.rank() - 1];
-  s.out_channels = y[y.rank() - 1];
-  s.groups = kind == Kind::depthwise ? 1 : attributes.integer("groups");
-  const Windows windows = windows_of(attributes, leading(w));
-  fill_windows(windows, x, y, {s.in, s.out, s.kernel, s.stride, s.pad_low});
-  const int missing = kernels::kSpatial - windows.rank();
-  for (int d = 0; d < kernels::kSpatial; ++d)
-    s.dilation[d] = d < missing ? 1 : windows.dilation[static_cast<std::size_t>(d - missing)];
-  return s;
-}
-
-template <Kind kind, class T>
-const kernels::ConvFunctions<T>& functions(const ConvShape& shape, ConvPass pass) {
-  if constexpr (kind == Kind::depthwise) {
-    return kernels::kernels().depthwise.of<T>();
-  } else {
-    if constexpr (std::is_same_v<T, float>) {
-      if (kernels::winograd_wins(shape, pass)) return kernels::kernels().winograd.f32;
-    }
-    return kernels::kernels().conv.of<T>();
-  }
-}
-
 // The sizes of the kernel, which are an attribute where it comes packed.
 Shape kernel_of(const Run& r) {
   return is_packed(r.attributes()) ? Shape(r.attributes().integers("kernel")) : r.input(1).shape;
@@ -220,15 +187,15 @@ Shape kernel_of(const Run& r) {
 // Which of an operation's buffers are the image, the result and the kernel of the convolution.
 template <Kind kind>
 ConvShape forward_shape(const Run& r) {
-  return shape_of<kind>(r.attributes(), r.input(0).shape, r.output(0).shape, kernel_of(r));
+  return conv_shape(kind, r.attributes(), r.input(0).shape, r.output(0).shape, kernel_of(r));
 }
 template <Kind kind>
 ConvShape data_shape(const Run& r) {
-  return shape_of<kind>(r.attributes(), r.output(0).shape, r.input(0).shape, kernel_of(r));
+  return conv_shape(kind, r.attributes(), r.output(0).shape, r.input(0).shape, kernel_of(r));
 }
 template <Kind kind>
 ConvShape kernel_shape(const Run& r) {
-  return shape_of<kind>(r.attributes(), r.input(0).shape, r.input(1).shape, r.output(0).shape);
+  return conv_shape(kind, r.attributes(), r.input(0).shape, r.input(1).shape, r.output(0).shape);
 }
 
 template <class Body>
@@ -265,7 +232,7 @@ void run_forward(const Run& r) {
     using T = typename decltype(tag)::type;
     with_job<T>(r, forward_shape<kind>(r), [&](Conv<T>& job) {
       job.x = r.in<T>(0);
-      functions<kind, T>(job.shape, ConvPass::forward).forward(job);
+      conv_functions<kind, T>(job.shape, ConvPass::forward).forward(job);
     });
   });
 }
@@ -276,7 +243,7 @@ void run_data(const Run& r) {
     using T = typename decltype(tag)::type;
     with_job<T>(r, data_shape<kind>(r), [&](Conv<T>& job) {
       job.y = r.in<T>(0);
-      functions<kind, T>(job.shape, ConvPass::data_gradient).data_gradient(job);
+      conv_functions<kind, T>(job.shape, ConvPass::data_gradient).data_gradient(job);
     });
   });
 }
@@ -291,7 +258,7 @@ void run_kernel(const Run& r) {
     job.y = r.in<T>(1);
     job.result = r.out<T>(0);
     job.workspace = r.workspace();
-    functions<kind, T>(job.shape, ConvPass::kernel_gradient).kernel_gradient(job);
+    conv_functions<kind, T>(job.shape, ConvPass::kernel_gradient).kernel_gradient(job);
   });
 }
 
@@ -299,21 +266,22 @@ template <Kind kind>
 std::int64_t forward_workspace(const Run& r) {
   return with_type(r, [&](auto tag) {
     const ConvShape shape = forward_shape<kind>(r);
-    return functions<kind, typename decltype(tag)::type>(shape, ConvPass::forward).forward_workspace(shape);
+    return conv_functions<kind, typename decltype(tag)::type>(shape, ConvPass::forward).forward_workspace(shape);
   });
 }
 template <Kind kind>
 std::int64_t data_workspace(const Run& r) {
   return with_type(r, [&](auto tag) {
     const ConvShape shape = data_shape<kind>(r);
-    return functions<kind, typename decltype(tag)::type>(shape, ConvPass::data_gradient).data_gradient_workspace(shape);
+    return conv_functions<kind, typename decltype(tag)::type>(shape, ConvPass::data_gradient)
+        .data_gradient_workspace(shape);
   });
 }
 template <Kind kind>
 std::int64_t kernel_workspace(const Run& r) {
   return with_type(r, [&](auto tag) {
     const ConvShape shape = kernel_shape<kind>(r);
-    return functions<kind, typename decltype(tag)::type>(shape, ConvPass::kernel_gradient)
+    return conv_functions<kind, typename decltype(tag)::type>(shape, ConvPass::kernel_gradient)
         .kernel_gradient_workspace(shape);
   });
 }
@@ -338,8 +306,8 @@ ConvPass pass_of(const Attributes& attributes) {
 std::int64_t packed_size(const Infer& in, Dims image, const Dims& w, ConvPass pass) {
   image[0] = Dim(1);
   const Shape x = to_shape(image), y = to_shape(result_dims<Kind::direct>(in, image, w));
-  const ConvShape shape = shape_of<Kind::direct>(in.attributes(), x, y, to_shape(w));
-  return functions<Kind::direct, float>(shape, pass).packed_size(shape, pass == ConvPass::data_gradient);
+  const ConvShape shape = conv_shape(Kind::direct, in.attributes(), x, y, to_shape(w));
+  return conv_functions<Kind::direct, float>(shape, pass).packed_size(shape, pass == ConvPass::data_gradient);
 }
 
 // w → its packed form for the convolution of images of dims `image`, of a batch of 1, to results of dims `result`.
@@ -356,10 +324,10 @@ Specs infer_pack(const Infer& in) {
 
 void run_pack(const Run& r) {
   const Attributes& attributes = r.attributes();
-  const ConvShape shape = shape_of<Kind::direct>(attributes, to_shape(attributes.dims("image")),
-                                                 to_shape(attributes.dims("result")), r.input(0).shape);
+  const ConvShape shape = conv_shape(Kind::direct, attributes, to_shape(attributes.dims("image")),
+                                     to_shape(attributes.dims("result")), r.input(0).shape);
   const ConvPass pass = pass_of(attributes);
-  functions<Kind::direct, float>(shape, pass)
+  conv_functions<Kind::direct, float>(shape, pass)
       .pack(shape, pass == ConvPass::data_gradient, r.in<float>(0), r.out<float>(0));
 }
 

@@ -222,6 +222,7 @@ std::span<const Operation> scatter_family();
 std::span<const Operation> sort_family();
 std::span<const Operation> matmul_family();
 std::span<const Operation> conv_family();
+std::span<const Operation> conv_chain_family();
 std::span<const Operation> pool_family();
 std::span<const Operation> resize_family();
 std::span<const Operation> recurrent_family();

@@ -30,6 +30,7 @@ constexpr std::span<const Operation> (*kFamilies[])() = {
     ops::sort_family,
     ops::matmul_family,
     ops::conv_family,
+    ops::conv_chain_family,
     ops::pool_family,
     ops::resize_family,
 };

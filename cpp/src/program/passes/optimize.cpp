@@ -22,6 +22,7 @@ constexpr Program (*kPasses[])(Program) = {
     passes::sparse_updates,
     passes::horizontal_fusion,
     passes::tail_fusion,
+    passes::conv_chains,
     passes::dead_code,
 };
 // clang-format on

@@ -37,6 +37,8 @@ Program conv_prepacking(Program program);
 Program elementwise_fusion(Program program);
 // Elementwise steps on the result of a product become the product's tail.
 Program tail_fusion(Program program);
+// Convolutions that read each other's results alone run band by band, where that keeps an image out of memory.
+Program conv_chains(Program program);
 // The gradient of an embedding goes into the table's update row by row.
 Program sparse_updates(Program program);
 // Equal fused lists on small independent arrays become one step.
