@@ -165,7 +165,8 @@ ADDAX_API addax_status addax_model_set_learning_rate(addax_model* model, double 
  * kill at any moment. */
 ADDAX_API addax_status addax_model_save(const addax_model* model, const char* folder);
 
-/* ---- Session: a model planned for sizes, with all the memory it needs. run, step and reset allocate nothing. */
+/* ---- Session: a model planned for sizes, with all the memory it needs. run, step and reset allocate nothing, but for
+ * the scratch memory that each thread reserves when it first works. */
 
 typedef struct addax_session addax_session;
 

@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "file/model_impl.h"
+#include "program/prologue.h"
 
 namespace addax {
 namespace {
@@ -127,6 +128,9 @@ struct Session::Impl {
     }
     plans.reserve(count);
     for (std::optional<Plan>& plan : made) plans.push_back(std::move(*plan));
+    // Packed weights are made now, not by the first run; the second look sees that nothing else was written.
+    if (optimized->prologue != nullptr)
+      for (int i = 0; i < 2; ++i) optimized->prologue->refresh();
   }
 
   // What goes out as a state comes in with the next step, whichever plan that takes.

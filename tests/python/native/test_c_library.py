@@ -138,11 +138,7 @@ def damaged(folder, how):
     if how == "cut":
         return path.write_text(json_text[: len(json_text) // 2])
     if how == "operation":
-        section["programs"]["predict"]["steps"][0]["operation"] = "frobnicate"
-        for step in section["programs"]["predict"]["steps"]:
-            for key, value in step.items():
-                if isinstance(value, str):
-                    step[key] = "frobnicate"
+        section["programs"]["predict"]["steps"][0]["op"] = "frobnicate"
     if how == "weights":
         (weights,) = (f for f in folder.iterdir() if f.name != "model.json")
         data = bytearray(weights.read_bytes())
@@ -163,10 +159,25 @@ def test_a_damaged_file_is_told_in_the_words_of_python(library, folder, how, tmp
     with pytest.raises(AddaxError) as native:
         Model(library, copy)
     assert native.value.kind in ("value", "io", "unsupported")
+    if how == "operation":
+        assert "frobnicate" in native.value.text
     if how in ("cut", "weights", "outside"):
         with pytest.raises((ValueError, OSError)) as python:
             keras.models.load_model(copy)
         assert native.value.text in str(python.value)
+
+
+@pytest.mark.parametrize("output", [21, 15, 4])
+def test_a_stream_whose_state_changes_its_shape_makes_no_session(library, tmp_path, output):
+    """What goes out of a step must fit the memory from which the next one reads."""
+    shutil.copytree(ROOT / "tests" / "golden" / "stream", tmp_path / "m")
+    path = tmp_path / "m" / "model.json"
+    document = json.loads(path.read_text())
+    document["userDefinedMetadata"]["addax"]["programs"]["stream"]["outputs"][1] = output
+    path.write_text(json.dumps(document))
+    with pytest.raises(AddaxError, match="cannot be streamed") as error:
+        Session(Model(library, tmp_path / "m"), [(1, 1, 2)], most=[(1, 4, 2)], kind=STREAM)
+    assert error.value.kind == "value"
 
 
 def test_saving_where_nothing_can_be_written_is_an_io_error(model, tmp_path):
