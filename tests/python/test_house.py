@@ -87,7 +87,17 @@ PACKAGE_FLOORS = {
     ),
     **dict.fromkeys(("models", "saving", "trainers"), 11),
     **dict.fromkeys(
-        ("applications", "callbacks", "datasets", "preprocessing", "utils", "visualization"), 12
+        (
+            "__main__",
+            "applications",
+            "callbacks",
+            "cli",
+            "datasets",
+            "preprocessing",
+            "utils",
+            "visualization",
+        ),
+        12,
     ),
 }
 # Imported where they are used, but for the data adapters, which are about arrays.

@@ -1,0 +1,280 @@
+"""The commands of `addax`: what `addax-run` does natively, with the package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import addax
+
+TOLERANCE = 1e-4
+
+
+class UsageError(Exception):
+    """The command line does not fit the model."""
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """Adds `summary`, `predict`, `verify` and `bench` to a parser; `command` is then the function
+    that was chosen, which takes the parsed arguments and returns the exit code.
+    """
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def add(function: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(function.__name__, help=help, description=function.__doc__)
+        added.add_argument("model", help="the folder that model.save wrote, or another saved model")
+        added.set_defaults(command=function)
+        return added
+
+    add(summary, "print a model's layers and parameters")
+    added = add(predict, "predict on .npy files")
+    added.add_argument("inputs", nargs="+", metavar="INPUT.npy", help="one per input, in order")
+    added.add_argument(
+        "--output",
+        action="append",
+        metavar="FILE.npy",
+        help="where an output goes, given once per output; NAME.npy of the output's name if absent",
+    )
+    added = add(verify, "replay the pair of input and output that the file holds")
+    added.add_argument(
+        "--tolerance", type=_not_negative, default=TOLERANCE, help="largest absolute difference"
+    )
+    added = add(bench, "measure latency and throughput")
+    added.add_argument("--batch", type=_whole_numbers, default=[1, 8, 64], metavar="N,N…")
+    added.add_argument("--threads", type=_whole_numbers, metavar="N,N…", help="1 and all if absent")
+    added.add_argument("--seconds", type=_not_negative, default=0.5, help="per measurement")
+    added.add_argument(
+        "--open",
+        type=_whole_number,
+        default=16,
+        help="size of other dimensions that the model leaves open",
+    )
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs the command line with the given words, or with those of the process.
+
+    Returns:
+        The exit code: 1 after an error, which is one line on standard error; 2 if the command line
+        does not fit the model.
+    """
+    parser = argparse.ArgumentParser(prog="addax", description="Addax from the command line.")
+    parser.add_argument("--version", action="version", version=addax.__version__)
+    add_commands(parser)
+    arguments = parser.parse_args(words)
+    if "command" not in arguments:
+        parser.error("which command? summary, predict, verify or bench")
+    return run(arguments)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the chosen command; returns the exit code as `main` does."""
+    try:
+        return arguments.command(arguments)
+    except UsageError as error:
+        print(f"addax: {error}", file=sys.stderr)
+        return 2
+    except (ValueError, TypeError, LookupError, OSError, MemoryError, ImportError) as error:
+        print(f"addax: {error}", file=sys.stderr)
+        return 1
+
+
+def _whole_numbers(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"wants whole numbers from 1 on, as in 1,8,64, not '{text}'"
+        )
+    return [int(part) for part in parts]
+
+
+def _whole_number(text: str) -> int:
+    return _whole_numbers(text)[-1]
+
+
+def _not_negative(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"wants a number that is not negative, not '{text}'")
+    return number
+
+
+def _load(path: str) -> Any:
+    from addax.models import load_model
+
+    return load_model(path)
+
+
+def _whole(values: list) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+# ---- Commands
+
+
+def summary(arguments: argparse.Namespace) -> int:
+    """Prints the table of a model's layers and its numbers of parameters."""
+    _load(arguments.model).summary()
+    return 0
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Predicts on arrays from .npy files and writes an .npy file per output."""
+    import numpy as np
+
+    from addax import tree
+
+    model = _load(arguments.model)
+    inputs = [np.load(path, allow_pickle=False) for path in arguments.inputs]
+    wanted = len(getattr(model, "inputs", None) or inputs)
+    if len(inputs) != wanted:
+        raise UsageError(f"the model takes {wanted} inputs; received {len(inputs)} files")
+    names = list(getattr(model, "output_names", None) or ())
+    _check_output_count(arguments.output, len(names))
+    outputs = tree.flatten(model.predict(_whole(inputs), verbose=0))
+    _check_output_count(arguments.output, len(outputs))
+    for i, output in enumerate(outputs):
+        name = names[i] if len(names) == len(outputs) else f"output_{i}"
+        path = arguments.output[i] if arguments.output else _file_of(name, i)
+        with open(path, "wb") as file:
+            np.save(file, output)
+        print(f"{path}  {output.shape}  {output.dtype}")
+    return 0
+
+
+def _check_output_count(paths: list[str] | None, count: int) -> None:
+    if paths and count and len(paths) != count:
+        raise UsageError(f"the model has {count} outputs; --output is given {len(paths)} times")
+
+
+def _file_of(output: str, index: int) -> str:
+    """The name comes from the model's file: it must not lead out of the folder."""
+    return (re.sub(r"[^0-9A-Za-z-]", "_", output) or f"output_{index}") + ".npy"
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Replays the pair of input and output that the file holds; fails if they differ by more than
+    the tolerance.
+    """
+    import numpy as np
+
+    from addax import tree
+
+    model = _load(arguments.model)
+    inputs, wanted = _check_pair(arguments.model)
+    outputs = tree.flatten(model.predict(_whole(inputs), batch_size=len(inputs[0]), verbose=0))
+    if [x.shape for x in outputs] != [x.shape for x in wanted]:
+        raise ValueError("the file's check has outputs of other shapes than the model")
+    difference = 0.0
+    for ours, theirs in zip(outputs, wanted, strict=True):
+        a, b = ours.astype("float64"), theirs.astype("float64")
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(invalid="ignore"):
+            apart = np.nan_to_num(np.where(same, 0.0, np.abs(a - b)), nan=math.inf, posinf=math.inf)
+        difference = max(difference, float(apart.max(initial=0.0)))
+    good = difference <= arguments.tolerance
+    print(
+        f"{'equal' if good else 'DIFFERENT'}: the largest difference is {difference:g}, "
+        f"the tolerance {arguments.tolerance:g}"
+    )
+    return 0 if good else 1
+
+
+def _check_pair(path: str) -> tuple[list, list]:
+    """The arrays of the pair in a model's file."""
+    from addax.saving.programs import decode_tensor
+
+    path = os.path.join(path, "model.json") if os.path.isdir(path) else path
+    section: Any = None
+    if path.endswith(".json"):
+        with open(path, encoding="utf-8") as file:
+            section = json.load(file)
+        for key in ("userDefinedMetadata", "addax", "check"):
+            section = section.get(key) if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        raise ValueError("the file holds no pair of input and output to check")
+    inputs, outputs = (
+        [decode_tensor(entry, "check") for entry in section.get(key) or ()]
+        for key in ("inputs", "outputs")
+    )
+    if not inputs or not outputs:
+        raise ValueError("the file holds no pair of input and output to check")
+    return inputs, outputs
+
+
+# ---- Measuring
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Latency and throughput of `model.predictor()`, Python's shortest way, by batch size and
+    number of threads.
+    """
+    from addax import config
+
+    model = _load(arguments.model)
+    most = config.num_threads()
+    rows = [["batch", "threads", "p50", "p90", "p99", "max", "samples/s", "runs"]]
+    for threads in arguments.threads or sorted({1, most}):
+        with config.threads(threads):
+            for batch in arguments.batch:
+                times = _measure(model, _samples(model, batch, arguments.open), arguments.seconds)
+                ranks = [_percentile(times, share) for share in (0.5, 0.9, 0.99, 1.0)]
+                rate = batch * len(times) / sum(times)
+                cells = [batch, threads, *map(_duration, ranks), round(rate), len(times)]
+                rows.append([str(cell) for cell in cells])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+    return 0
+
+
+def _samples(model: Any, batch: int, open_size: int) -> list:
+    import numpy as np
+
+    if not getattr(model, "inputs", None):
+        raise ValueError("the shapes of the model's inputs are not known: it cannot be measured")
+    samples = []
+    for tensor in model.inputs:
+        shape = [batch, *(open_size if size is None else size for size in tensor.shape[1:])]
+        steps = np.arange(math.prod(shape)).reshape(shape)
+        floating = "float" in tensor.dtype
+        values = steps * 37 % 101 / 101 - 0.5 if floating else steps % 2
+        samples.append(values.astype("float32" if tensor.dtype == "bfloat16" else tensor.dtype))
+    return samples
+
+
+def _measure(model: Any, samples: list, seconds: float) -> list[float]:
+    """Seconds of each call, sorted."""
+    predictor, clock = model.predictor(), time.perf_counter
+    begin = clock()
+    while True:  # caches and clocks get warm
+        predictor(_whole(samples))
+        if clock() - begin >= seconds / 5:
+            break
+    times = []
+    start = clock()
+    while True:
+        before = clock()
+        predictor(_whole(samples))
+        after = clock()
+        times.append(after - before)
+        if after - start >= seconds:
+            return sorted(times)
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    return ordered[max(math.ceil(share * len(ordered)), 1) - 1]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
