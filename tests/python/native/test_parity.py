@@ -1,5 +1,7 @@
 """A native app and Python give the same bits: predicting, streaming, training, and going on."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import addax as keras
 import numpy as np
 import pytest
@@ -193,3 +195,19 @@ def test_sessions_see_what_training_changed(library, tmp_path):
         native.step("train_on_batch", [x], y)
         in_python(case.model, [x], y)
         assert_same_bits(session.run(x)[0], case.model.predict(x, verbose=0))
+
+
+def test_sessions_in_many_threads_give_what_one_gives(library, tmp_path):
+    """ctypes lets other threads run during a call."""
+    case = make("convnet")
+    case.model.save(tmp_path / "m")
+    native = Model(library, tmp_path / "m")
+    (x,), _ = case.batch(0)
+    wanted = case.model.predict(x, verbose=0)
+
+    def work(_):
+        session = Session(native, [x.shape])
+        return all(session.run(x)[0].tobytes() == wanted.tobytes() for _ in range(100))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(16)))
