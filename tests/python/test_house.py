@@ -25,6 +25,7 @@ PUBLIC_HEADERS = {
     "control.h": "ops",
     "dtype.h": "tensor",
     "error.h": "base",
+    "export.h": "base",
     "model.h": "file",
     "model_file.h": "file",
     "ops.h": "ops",

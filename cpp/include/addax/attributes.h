@@ -12,9 +12,10 @@
 
 #include "addax/dtype.h"
 #include "addax/error.h"
+#include "addax/export.h"
 #include "addax/shape.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 class Program;
 using ProgramPtr = std::shared_ptr<const Program>;

@@ -7,9 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "addax/export.h"
 #include "addax/replay.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 // An array in the caller's memory. Its first axis counts samples; a row's numbers lie together, rows may lie apart.
 struct Column {

@@ -5,9 +5,11 @@
 #include <functional>
 #include <utility>
 
+#include "addax/export.h"
 #include "addax/value.h"
 
-namespace addax::ops {
+namespace addax {
+namespace ADDAX_API ops {
 
 struct ScanResult {
   Values carry;  // after the last step
@@ -26,4 +28,5 @@ Values while_loop(const std::function<Value(const Values&)>& condition,
 // The values of one of two branches, which must agree in number, dtypes and shapes.
 Values cond(const Value& predicate, const std::function<Values()>& then, const std::function<Values()>& otherwise);
 
-}  // namespace addax::ops
+}  // namespace ops
+}  // namespace addax

@@ -9,8 +9,9 @@
 #include <utility>
 
 #include "addax/error.h"
+#include "addax/export.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 enum class DType : std::uint8_t { boolean, uint8, int32, int64, float16, bfloat16, float32, float64 };
 

@@ -15,11 +15,12 @@
 #include <string_view>
 #include <vector>
 
+#include "addax/export.h"
 #include "addax/status.h"
 #include "addax/tensor.h"
 #include "addax/value.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 struct ModelImpl;
 

@@ -10,9 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "addax/export.h"
 #include "addax/program.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 struct NamedTensor {
   std::string name;

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "addax/export.h"
 #include "addax/value.h"
 
-namespace addax::ops {
+namespace addax {
+namespace ADDAX_API ops {
 
 using Axes = std::vector<std::int64_t>;
 
@@ -100,9 +102,7 @@ Value argsort(const Value& x, int axis);
 // Products. Batch dimensions broadcast.
 Value matmul(const Value& a, const Value& b, bool transpose_a = false, bool transpose_b = false);
 
-}  // namespace addax::ops
-
-namespace addax {
+}  // namespace ops
 
 inline Value operator-(const Value& x) { return ops::negative(x); }
 inline Value operator+(const Value& a, const Value& b) { return ops::add(a, b); }

@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "addax/attributes.h"
+#include "addax/export.h"
 #include "addax/variable.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 struct Operation;
 class Prologue;

@@ -11,9 +11,10 @@
 #include <span>
 #include <vector>
 
+#include "addax/export.h"
 #include "addax/model.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 // One thread at a time; sessions of the same model may run in different threads. Keeps the model alive.
 class Session {

@@ -12,7 +12,9 @@
 #include <string_view>
 #include <vector>
 
-namespace addax {
+#include "addax/export.h"
+
+namespace ADDAX_API addax {
 
 inline constexpr int kMaxRank = 8;
 inline constexpr std::int64_t kMaxElements = std::int64_t{1} << 48;

@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "addax/error.h"
+#include "addax/export.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 // Success, or the kind and the text of an error.
 class [[nodiscard]] Status {

@@ -8,9 +8,10 @@
 #include <variant>
 #include <vector>
 
+#include "addax/export.h"
 #include "addax/variable.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 struct Operation;
 class Attributes;

@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "addax/dtype.h"
+#include "addax/export.h"
 #include "addax/shape.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 // Memory, 64-byte aligned when owned. Immutable size. Not synchronised.
 class Storage {

@@ -1,7 +1,9 @@
 // How many threads the kernels use, for the whole process. Any thread may call these.
 #pragma once
 
-namespace addax {
+#include "addax/export.h"
+
+namespace ADDAX_API addax {
 
 // How many threads an operation may use, the caller included. From ADDAX_NUM_THREADS, else OMP_NUM_THREADS, else the
 // processors available to this process. The setter takes 1…256, throws ValueError otherwise, and acts on what

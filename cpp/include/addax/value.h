@@ -7,9 +7,10 @@
 #include <memory>
 #include <vector>
 
+#include "addax/export.h"
 #include "addax/tensor.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 // What is known of a value without its data.
 struct Spec {

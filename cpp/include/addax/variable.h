@@ -8,9 +8,10 @@
 #include <memory>
 #include <string>
 
+#include "addax/export.h"
 #include "addax/value.h"
 
-namespace addax {
+namespace ADDAX_API addax {
 
 class Variable {
  public:

@@ -1,5 +1,7 @@
 #include "addax/program.h"
 
+#include <sstream>
+
 #include "addax/error.h"
 #include "ops/operation.h"
 #include "program/prologue.h"
