@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -41,26 +42,55 @@ Isa detect() {
   return Isa::avx512;
 }
 
-bool supported(Isa isa) { return isa != Isa::neon && isa <= detect(); }
+bool has(Isa isa) { return isa != Isa::neon && isa <= detect(); }
 
 #elif defined(__aarch64__)
 
 Isa detect() { return Isa::neon; }
-bool supported(Isa isa) { return isa == Isa::neon || isa == Isa::baseline; }
+bool has(Isa isa) { return isa == Isa::neon; }
 
 #else
 
 Isa detect() { return Isa::baseline; }
-bool supported(Isa isa) { return isa == Isa::baseline; }
+bool has(Isa isa) { return isa == Isa::baseline; }
 
 #endif
 
+// What this library was built for (ADDAX_ISAS), the lowest first.
+constexpr Isa kBuilt[] = {
+#if defined(ADDAX_HAS_baseline)
+    Isa::baseline,
+#endif
+#if defined(ADDAX_HAS_avx2)
+    Isa::avx2,
+#endif
+#if defined(ADDAX_HAS_avx512)
+    Isa::avx512,
+#endif
+#if defined(ADDAX_HAS_neon)
+    Isa::neon,
+#endif
+};
+
+std::string names_of_built() {
+  std::string names;
+  for (const Isa isa : kBuilt) names += (names.empty() ? "" : ", ") + std::string(name_of(isa));
+  return names;
+}
+
 Isa choose() {
   const char* wanted = std::getenv("ADDAX_ISA");
-  if (wanted == nullptr || *wanted == '\0') return detect();
+  if (wanted == nullptr || *wanted == '\0') {
+    for (auto isa = std::rbegin(kBuilt); isa != std::rend(kBuilt); ++isa)
+      if (has(*isa)) return *isa;
+    fail(ErrorKind::unsupported, "this build of Addax has kernels for ", names_of_built(), ", this machine has only ",
+         name_of(detect()), "; build it with ADDAX_ISAS=", name_of(detect()));
+  }
   for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512, Isa::neon}) {
     if (std::string_view(wanted) != name_of(isa)) continue;
-    if (!supported(isa)) fail(ErrorKind::value, "ADDAX_ISA=", wanted, ": this machine has only ", name_of(detect()));
+    if (!has(isa)) fail(ErrorKind::value, "ADDAX_ISA=", wanted, ": this machine has only ", name_of(detect()));
+    if (std::find(std::begin(kBuilt), std::end(kBuilt), isa) == std::end(kBuilt))
+      fail(ErrorKind::value, "ADDAX_ISA=", wanted, ": this build of Addax has kernels for ", names_of_built());
     return isa;
   }
   fail(ErrorKind::value, "ADDAX_ISA=", wanted, " is not an instruction set; use baseline, avx2, avx512 or neon");

@@ -28,38 +28,44 @@
 namespace addax::kernels {
 namespace {
 
-#if defined(__x86_64__)
+#if defined(ADDAX_HAS_baseline)
 ADDAX_FILL(baseline)
+#endif
+#if defined(ADDAX_HAS_avx2)
 ADDAX_FILL(avx2)
+#endif
+#if defined(ADDAX_HAS_avx512)
 ADDAX_FILL(avx512)
-#elif defined(__aarch64__)
+#endif
+#if defined(ADDAX_HAS_neon)
 ADDAX_FILL(neon)
-#else
-ADDAX_FILL(baseline)
 #endif
 
 Kernels table_for(Isa isa) {
   Kernels k{};
   switch (isa) {
-#if defined(__x86_64__)
-    case Isa::avx512:
-      fill_avx512(k);
-      break;
-    case Isa::avx2:
-      fill_avx2(k);
-      break;
-    default:
-      fill_baseline(k);
-      break;
-#elif defined(__aarch64__)
-    default:
-      fill_neon(k);
-      break;
-#else
-    default:
+#if defined(ADDAX_HAS_baseline)
+    case Isa::baseline:
       fill_baseline(k);
       break;
 #endif
+#if defined(ADDAX_HAS_avx2)
+    case Isa::avx2:
+      fill_avx2(k);
+      break;
+#endif
+#if defined(ADDAX_HAS_avx512)
+    case Isa::avx512:
+      fill_avx512(k);
+      break;
+#endif
+#if defined(ADDAX_HAS_neon)
+    case Isa::neon:
+      fill_neon(k);
+      break;
+#endif
+    default:
+      break;  // active_isa() names only what was built
   }
   return k;
 }

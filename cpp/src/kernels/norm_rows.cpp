@@ -206,7 +206,7 @@ void fill(RowNormKernels& table) {
 }  // namespace addax::kernels::ADDAX_ISA_NS
 
 // double serves gradient checks: compiled once, which keeps the library small.
-#if !defined(ADDAX_ISA_avx2) && !defined(ADDAX_ISA_avx512)
+#if defined(ADDAX_LOWEST_ISA)
 namespace addax::kernels {
 void fill_float64(RowNormKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
 }  // namespace addax::kernels

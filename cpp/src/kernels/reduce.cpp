@@ -523,7 +523,7 @@ void fill(ReduceKernels& table) {
 }  // namespace addax::kernels::ADDAX_ISA_NS
 
 // Types other than float do without the wider instruction sets: compiled once, which keeps the library small.
-#if !defined(ADDAX_ISA_avx2) && !defined(ADDAX_ISA_avx512)
+#if defined(ADDAX_LOWEST_ISA)
 namespace addax::kernels {
 void fill_other_types(ReduceKernels& table) {
   using namespace ADDAX_ISA_NS;

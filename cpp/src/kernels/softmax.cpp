@@ -366,7 +366,7 @@ void fill(SoftmaxKernels& table) {
 }  // namespace addax::kernels::ADDAX_ISA_NS
 
 // double serves gradient checks: compiled once, which keeps the library small.
-#if !defined(ADDAX_ISA_avx2) && !defined(ADDAX_ISA_avx512)
+#if defined(ADDAX_LOWEST_ISA)
 namespace addax::kernels {
 void fill_float64(SoftmaxKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
 }  // namespace addax::kernels
