@@ -1,0 +1,65 @@
+"""A C++ project outside this one builds with the installed library, and with its sources, and
+predicts what Python predicts.
+"""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from consumer_project import CONSUMER, ROOT, build_consumer, predictions, run
+
+
+def test_a_project_finds_the_moved_package(prefix, digits, tmp_path):
+    program = build_consumer(tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}")
+    np.testing.assert_array_equal(predictions(program, digits), digits.y)
+    with pytest.raises(AssertionError, match="nowhere"):
+        run(program, tmp_path / "nowhere", digits.x, tmp_path / "y")
+
+
+def test_a_project_under_the_address_sanitizer_uses_the_package(prefix, digits, tmp_path):
+    sanitize = "-DCMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all"
+    program = build_consumer(tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}", sanitize)
+    np.testing.assert_array_equal(predictions(program, digits), digits.y)
+
+
+@pytest.mark.slow
+def test_a_project_builds_the_sources_along_with_its_own(build, digits, tmp_path):
+    """Under the address sanitizer, with kernels for one instruction set."""
+    program = build_consumer(
+        tmp_path,
+        f"-DADDAX_SOURCE={ROOT}",
+        "-DADDAX_SANITIZE=address",
+        f"-DADDAX_ISAS={'baseline' if os.uname().machine == 'x86_64' else 'neon'}",
+        "-DADDAX_BULK_BUILD=ON",
+    )
+    np.testing.assert_allclose(predictions(program, digits), digits.y, rtol=1e-5, atol=1e-7)
+    with pytest.raises(AssertionError, match="this build of Addax has kernels for"):
+        predictions(program, digits, ADDAX_ISA="avx2")
+
+
+def test_pkg_config_knows_how_to_build_with_the_package(prefix, digits, tmp_path):
+    if shutil.which("pkg-config") is None:
+        pytest.skip("needs pkg-config")
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib" / "pkgconfig")}
+    flags = run("pkg-config", "--cflags", "--libs", "addax >= 0.1", env=environment).split()
+    program = tmp_path / "consumer"
+    run("c++", "-std=c++20", CONSUMER / "consumer.cpp", *flags, "-o", program)
+    np.testing.assert_array_equal(predictions(program, digits), digits.y)
+
+
+def test_another_minor_version_is_refused(prefix, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.20)\nproject(p CXX)\nfind_package(addax 0.99 QUIET)\n"
+        "if(addax_FOUND)\n  message(FATAL_ERROR found)\nendif()\n"
+    )
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+
+
+def test_the_installed_files_name_no_folder_of_the_build(prefix, build):
+    texts = [f for f in prefix.rglob("*") if f.suffix in (".cmake", ".pc", ".h")]
+    assert len(texts) > 10
+    for path in texts:
+        text = path.read_text()
+        assert str(build) not in text and str(ROOT) not in text, path
+        assert "nlohmann" not in text and "pybind" not in text, path
