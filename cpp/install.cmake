@@ -8,6 +8,17 @@ install(TARGETS addax EXPORT addax-targets COMPONENT library
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT addax-targets NAMESPACE addax:: DESTINATION ${package} COMPONENT library)
 
+if(ADDAX_ONE_OBJECT AND NOT BUILD_SHARED_LIBS)
+  # Objects linked into one share what each had of its own: instances of templates, names, names of sections.
+  set(library "\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libaddax.a")
+  install(CODE "
+    execute_process(COMMAND ${CMAKE_LINKER} -r --whole-archive ${library} -o ${library}.o COMMAND_ERROR_IS_FATAL ANY)
+    execute_process(COMMAND ${CMAKE_STRIP} --strip-unneeded ${library}.o COMMAND_ERROR_IS_FATAL ANY)
+    file(REMOVE \"${library}\")
+    execute_process(COMMAND ${CMAKE_AR} crs ${library} ${library}.o COMMAND_ERROR_IS_FATAL ANY)
+    file(REMOVE \"${library}.o\")" COMPONENT library)
+endif()
+
 set(ADDAX_NEEDS_OPENMP OFF)
 set(ADDAX_PC_LIBS "-pthread")
 if(ADDAX_THREADS STREQUAL openmp AND NOT BUILD_SHARED_LIBS)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import addax
+from addax import installed_library
 
 TOLERANCE = 1e-4
 
@@ -58,6 +59,12 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def print_folder(arguments: argparse.Namespace) -> int:
+    """Prints where a part of the C++ library is."""
+    print(installed_library.folder(arguments.folder))
+    return 0
+
+
 def main(words: list[str] | None = None) -> int:
     """Runs the command line with the given words, or with those of the process.
 
@@ -67,8 +74,11 @@ def main(words: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="addax", description="Addax from the command line.")
     parser.add_argument("--version", action="version", version=addax.__version__)
+    installed_library.add_options(parser)
     add_commands(parser)
     arguments = parser.parse_args(words)
+    if arguments.folder is not None:
+        arguments.command = print_folder
     if "command" not in arguments:
         parser.error("which command? summary, predict, verify or bench")
     return run(arguments)

@@ -94,6 +94,7 @@ PACKAGE_FLOORS = {
             "callbacks",
             "cli",
             "datasets",
+            "installed_library",
             "preprocessing",
             "utils",
             "visualization",

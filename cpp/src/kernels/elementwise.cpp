@@ -110,7 +110,7 @@ void power_row(const void* a, int a_step, const void* b, int b_step, void* y, in
   general(a, a_step, b, b_step, y, n);
 }
 
-void fill_functions(Rows& rows) {
+void fill_functions(kernels::Rows& rows) {
   const auto one = [&](Opcode o, auto f) { rows.unary[static_cast<int>(o)] = unary(f); };
   const auto two = [&](Opcode o, auto f) { rows.binary[static_cast<int>(o)] = binary(f); };
   const auto two_long = [&](Opcode o, auto f) { rows.binary[static_cast<int>(o)] = long_binary(f); };

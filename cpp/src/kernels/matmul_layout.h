@@ -6,10 +6,9 @@
 
 #include "kernels/matmul.h"
 #include "kernels/microkernel.h"
+#include "kernels/sizes.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
-
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // k of a block: deeper ones update C less often; much deeper ones push a panel of B and the rows of A out of L2. From
 // 256 to 512 it makes no difference beyond 3 %.

@@ -7,6 +7,7 @@
 
 #include "kernels/conv.h"
 #include "kernels/simd.h"
+#include "kernels/sizes.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
 
@@ -78,7 +79,6 @@ void for_each_phase(const ConvShape& s, const Body& body) {
 }
 
 inline std::int64_t volume(const std::int64_t (&size)[kSpatial]) { return size[0] * size[1] * size[2]; }
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 inline std::int64_t whole_lines(std::int64_t bytes) { return ceil_div(bytes, 64) * 64; }
 
 // Moves trailing dimensions of size 1 to the front: the innermost is the one that has blocks.

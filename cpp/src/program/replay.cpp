@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/denormals.h"
+#include "base/cpu.h"
 #include "program/plan.h"
 #include "program/profile.h"
 #include "program/prologue.h"

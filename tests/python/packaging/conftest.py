@@ -12,10 +12,10 @@ from consumer_project import run
 
 @pytest.fixture(scope="session")
 def build() -> Path:
-    """A build folder with the library in it: ADDAX_BUILD_DIR, as tools/test sets it."""
-    folder = os.environ.get("ADDAX_BUILD_DIR")
+    """A build folder with the library in it: ADDAX_NATIVE_BUILD, as tools/test sets it."""
+    folder = os.environ.get("ADDAX_NATIVE_BUILD")
     if not folder or shutil.which("cmake") is None:
-        pytest.skip("needs cmake, and the folder of a build in ADDAX_BUILD_DIR")
+        pytest.skip("needs cmake, and the folder of a build in ADDAX_NATIVE_BUILD")
     return Path(folder).resolve()
 
 
