@@ -7,11 +7,7 @@ add_library(addax::addax_c ALIAS addax_c)
 target_include_directories(addax_c PUBLIC
   $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}> PRIVATE src)
 target_compile_options(addax_c PRIVATE ${ADDAX_WARNINGS})
-if(TARGET addax_internals)
-  target_link_libraries(addax_c PRIVATE addax_internals)
-else()
-  target_link_libraries(addax_c PRIVATE addax)
-endif()
+target_link_libraries(addax_c PRIVATE addax_internals)
 set_target_properties(addax_c PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 if(NOT APPLE)

@@ -397,8 +397,7 @@ ABOUT = """\
 def header(version: str) -> tuple[str, set[Path]]:
     pieces = Pieces()
     for path in sorted((HEADERS / "addax").glob("*.h")):
-        if path.name != "c_api.h":
-            pieces.add(path)
+        pieces.add(path)
     about = ABOUT.format(version=version, what="what an app may include")
     text = about + "#pragma once\n\n" + sorted_includes(pieces.system) + "".join(pieces.texts)
     return text, pieces.done
