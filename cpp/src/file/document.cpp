@@ -1,5 +1,6 @@
 #include "file/document.h"
 
+#include "base/left_out.h"
 #include "base/sha256.h"
 #include "file/program_json.h"
 
@@ -108,8 +109,14 @@ std::map<std::string, ProgramPtr> read_programs(const Json& json, const State& s
       fail(ErrorKind::value, "a program uses variable '", name.substr(0, 120), "', which the weights do not have");
     return it->second;
   };
-  for (const auto& [name, program] : section->items())
-    programs.emplace(name, program_from_json(program, find, "program '" + name.substr(0, 40) + "'"));
+  for (const auto& [name, program] : section->items()) {
+    try {
+      programs.emplace(name, program_from_json(program, find, "program '" + name.substr(0, 40) + "'"));
+    } catch (const Error& error) {
+      // A build without some operations predicts with a model that it cannot train.
+      if (error.kind() != ErrorKind::unsupported || kLeftOut.empty() || name == "predict") throw;
+    }
+  }
   return programs;
 }
 

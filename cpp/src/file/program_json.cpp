@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/checked.h"
+#include "base/left_out.h"
 #include "ops/operation.h"
 
 namespace addax::file {
@@ -203,7 +204,8 @@ class Reader {
     const std::string where = text(what_, ", step ", program_.steps.size(), " (", name.substr(0, 40), ")");
     const Operation* operation = find_operation(name);
     if (operation == nullptr || operation->traits.internal)
-      fail(ErrorKind::value, where, ": there is no such operation");
+      fail(kLeftOut.empty() ? ErrorKind::value : ErrorKind::unsupported, where, ": there is no such operation",
+           left_out_note());
     Step step{operation, {}, {}, {}};
     Specs specs;
     for (const Json& slot : member(json, "in", Json::value_t::array, where)) {

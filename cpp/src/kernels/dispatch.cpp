@@ -1,28 +1,32 @@
 #include "base/cpu.h"
+#include "base/left_out.h"
 #include "kernels/kernels.h"
 
-// Calls every family's `fill` of one instruction set. A macro, because a namespace cannot be a template argument.
-#define ADDAX_FILL(isa)         \
-  void fill_##isa(Kernels& k) { \
-    isa::fill(k.matmul);        \
-    isa::fill(k.matmul_bf16);   \
-    isa::fill(k.attention);     \
-    isa::fill(k.conv);          \
-    isa::fill(k.depthwise);     \
-    isa::fill(k.elementwise);   \
-    isa::fill(k.fused_steps);   \
-    isa::fill(k.peak);          \
-    isa::fill(k.gather_mean);   \
-    isa::fill(k.norm_channels); \
-    isa::fill(k.norm_rows);     \
-    isa::fill(k.pool);          \
-    isa::fill(k.random);        \
-    isa::fill(k.recurrent);     \
-    isa::fill(k.reduce);        \
-    isa::fill(k.resize);        \
-    isa::fill(k.softmax);       \
-    isa::fill(k.transpose);     \
-    isa::fill(k.winograd);      \
+// Calls every family's `fill` of one instruction set, but for families that the build leaves out: these are then not
+// even linked. A macro, because a namespace cannot be a template argument.
+#define ADDAX_FILL(isa)                                                      \
+  void fill_##isa(Kernels& k) {                                              \
+    isa::fill(k.matmul);                                                     \
+    isa::fill(k.matmul_bf16);                                                \
+    isa::fill(k.elementwise);                                                \
+    isa::fill(k.fused_steps);                                                \
+    isa::fill(k.peak);                                                       \
+    isa::fill(k.reduce);                                                     \
+    isa::fill(k.softmax);                                                    \
+    isa::fill(k.transpose);                                                  \
+    if constexpr (!is_left_out("attention")) isa::fill(k.attention);         \
+    if constexpr (!is_left_out("conv")) {                                    \
+      isa::fill(k.conv);                                                     \
+      isa::fill(k.depthwise);                                                \
+      isa::fill(k.winograd);                                                 \
+    }                                                                        \
+    if constexpr (!is_left_out("gather")) isa::fill(k.gather_mean);          \
+    if constexpr (!is_left_out("norm_channels")) isa::fill(k.norm_channels); \
+    if constexpr (!is_left_out("norm_rows")) isa::fill(k.norm_rows);         \
+    if constexpr (!is_left_out("pool")) isa::fill(k.pool);                   \
+    if constexpr (!is_left_out("random")) isa::fill(k.random);               \
+    if constexpr (!is_left_out("recurrent")) isa::fill(k.recurrent);         \
+    if constexpr (!is_left_out("resize")) isa::fill(k.resize);               \
   }
 
 namespace addax::kernels {

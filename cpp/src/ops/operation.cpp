@@ -5,6 +5,7 @@
 
 #include "addax/ops.h"
 #include "addax/program.h"
+#include "base/left_out.h"
 
 namespace addax {
 namespace {
@@ -74,9 +75,14 @@ const Operation* find_operation(std::string_view name) {
   return it == index->end() ? nullptr : it->second;
 }
 
+std::string left_out_note() {
+  if (kLeftOut.empty()) return "";
+  return text(" in this build, which was made without ", kLeftOut.substr(1, kLeftOut.size() - 2));
+}
+
 const Operation& operation_named(std::string_view name) {
   const Operation* operation = find_operation(name);
-  if (operation == nullptr) fail(ErrorKind::value, "there is no operation named '", name, "'");
+  if (operation == nullptr) fail(ErrorKind::value, "there is no operation named '", name, "'", left_out_note());
   return *operation;
 }
 
