@@ -4,9 +4,13 @@ predicts what Python predicts.
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
+import addax
 import numpy as np
 import pytest
+from addax.__main__ import main
 from consumer_project import CONSUMER, ROOT, build_consumer, predictions, run
 
 
@@ -31,11 +35,37 @@ def test_a_project_builds_the_sources_along_with_its_own(build, digits, tmp_path
         f"-DADDAX_SOURCE={ROOT}",
         "-DADDAX_SANITIZE=address",
         f"-DADDAX_ISAS={'baseline' if os.uname().machine == 'x86_64' else 'neon'}",
+        "-DADDAX_LEAVE_OUT=attention;recurrent",
         "-DADDAX_BULK_BUILD=ON",
     )
     np.testing.assert_allclose(predictions(program, digits), digits.y, rtol=1e-5, atol=1e-7)
     with pytest.raises(AssertionError, match="this build of Addax has kernels for"):
         predictions(program, digits, ADDAX_ISA="avx2")
+
+    addax.Sequential([addax.Input(shape=(4, 2)), addax.layers.LSTM(3)]).save(tmp_path / "lstm")
+    with pytest.raises(AssertionError, match="made without attention,recurrent"):
+        run(program, tmp_path / "lstm", digits.x, tmp_path / "y")
+
+
+def test_the_python_package_says_where_its_library_is(digits, tmp_path):
+    if not (Path(addax.__file__).parent / "lib").exists():
+        pytest.skip("needs the installed package, not a checkout")
+    where = {
+        option: run(sys.executable, "-m", "addax", f"--{option}-dir").strip()
+        for option in ("cmake", "include", "lib", "pkgconfig")
+    }
+    assert (Path(where["include"]) / "addax" / "addax.h").exists()
+    assert (Path(where["pkgconfig"]) / "addax.pc").exists()
+    assert sum(f.stat().st_size for f in Path(where["lib"]).rglob("*")) < 8e6
+    if shutil.which("cmake"):
+        program = build_consumer(tmp_path, f"-Daddax_DIR={where['cmake']}")
+        np.testing.assert_array_equal(predictions(program, digits), digits.y)
+
+
+def test_a_package_without_the_library_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(addax, "__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(SystemExit, match=r"no C\+\+ library here"):
+        main(["--cmake-dir"])
 
 
 def test_pkg_config_knows_how_to_build_with_the_package(prefix, digits, tmp_path):
