@@ -1,6 +1,7 @@
 // What this build goes without: families of operations and their kernels, as ADDAX_LEAVE_OUT named them to CMake.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 // Each name between commas: ",attention,recurrent,".
@@ -16,6 +17,12 @@ constexpr bool is_left_out(std::string_view family) {
   for (std::size_t at = kLeftOut.find(family); at != std::string_view::npos; at = kLeftOut.find(family, at + 1))
     if (kLeftOut[at - 1] == ',' && kLeftOut[at + family.size()] == ',') return true;
   return false;
+}
+
+// For errors about what is not there.
+inline std::string left_out_note() {
+  if (kLeftOut.empty()) return "";
+  return " in this build, which was made without " + std::string(kLeftOut.substr(1, kLeftOut.size() - 2));
 }
 
 }  // namespace addax

@@ -75,11 +75,6 @@ const Operation* find_operation(std::string_view name) {
   return it == index->end() ? nullptr : it->second;
 }
 
-std::string left_out_note() {
-  if (kLeftOut.empty()) return "";
-  return text(" in this build, which was made without ", kLeftOut.substr(1, kLeftOut.size() - 2));
-}
-
 const Operation& operation_named(std::string_view name) {
   const Operation* operation = find_operation(name);
   if (operation == nullptr) fail(ErrorKind::value, "there is no operation named '", name, "'", left_out_note());

@@ -231,7 +231,6 @@ std::span<const Operation> recurrent_family();
 const std::vector<const Operation*>& operations();        // the whole table (registry.cpp)
 const Operation* find_operation(std::string_view name);   // nullptr if there is none
 const Operation& operation_named(std::string_view name);  // throws ValueError
-std::string left_out_note();                              // for errors: what this build goes without, if anything
 
 // Completes and converts the attributes as declared; throws TypeError/ValueError naming the operation.
 Attributes normalize(const Operation& operation, Attributes attributes);
