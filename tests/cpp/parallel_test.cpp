@@ -13,6 +13,7 @@
 
 #include "addax/error.h"
 #include "base/cpu.h"
+#include "base/parallel_steps.h"
 
 using addax::parallel_for;
 
@@ -196,4 +197,30 @@ TEST_CASE("after stop_threads regions still run") {
           addax::stop_threads();
           return harmonic(10000, 10) == before ? 0 : 1;
         }) == 0);
+}
+
+TEST_CASE("a step begins when all parts of the one before are done") {
+  const int threads = addax::thread_count();
+  for (const int count : {1, 2, 3}) {
+    addax::set_thread_count(count);
+    for (int repeat = 0; repeat < 200; ++repeat) {
+      // Each part of a step adds up what both parts of the step before have left.
+      std::uint32_t values[2][2] = {{1, 2}, {0, 0}};
+      addax::parallel_steps<2>(50, [&](std::int64_t step, int first, int last) {
+        const std::uint32_t* before = values[step % 2];
+        for (int p = first; p < last; ++p)
+          values[(step + 1) % 2][p] = before[0] * 3 + before[1] * 5 + static_cast<std::uint32_t>(p);
+      });
+      std::uint32_t a = 1, b = 2;
+      for (int step = 0; step < 50; ++step) {
+        const std::uint32_t next = a * 3 + b * 5;
+        a = next;
+        b = next + 1;
+      }
+      CHECK(values[0][0] == a);
+      CHECK(values[0][1] == b);
+    }
+  }
+  addax::set_thread_count(threads);
+  addax::parallel_steps<2>(0, [](std::int64_t, int, int) { FAIL("there is no step"); });
 }

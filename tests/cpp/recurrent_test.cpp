@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include "addax/threads.h"
 #include "kernels/kernels.h"
 #include "numbers.h"
 
@@ -235,6 +237,31 @@ TEST_CASE("recurrent kernels agree with single steps in double") {
       }
     }
   }
+}
+
+TEST_CASE("halves of the units on two threads have the bits of one thread") {
+  const int threads = addax::thread_count();
+  for (const Cell cell : kCells) {
+    for (const auto& [batch, units] : {std::pair{1, 128}, std::pair{3, 100}, std::pair{2, 179}}) {
+      for (const bool backwards : {false, true}) {
+        const Problem p({cell, batch, 61, units, backwards, false}, false, 3);
+        addax::set_thread_count(1);
+        const Computed<float> wanted(p);
+        addax::set_thread_count(2);
+        for (int repeat = 0; repeat < 5; ++repeat) {
+          const Computed<float> seen(p);
+          for (const auto part : {&Computed<float>::last, &Computed<float>::outputs, &Computed<float>::h,
+                                  &Computed<float>::wide, &Computed<float>::entering}) {
+            bool same = true;
+            for (std::int64_t i = 0; i < static_cast<std::int64_t>((seen.*part).size()); ++i)
+              same = same && (seen.*part)[i] == (wanted.*part)[i];
+            CHECK(same);
+          }
+        }
+      }
+    }
+  }
+  addax::set_thread_count(threads);
 }
 
 TEST_CASE("gates are within a few ulp, and pass infinities and NaN") {

@@ -1,8 +1,7 @@
 #include "kernels/recurrent.h"
 
-#include <utility>
-
 #include "base/parallel.h"
+#include "base/parallel_steps.h"
 #include "base/scratch.h"
 #include "kernels/recurrent_gradient.h"
 #include "kernels/recurrent_steps.h"
@@ -10,10 +9,12 @@
 // Some rows of the batch go through all steps on one thread, their states in the first-level cache. R is packed once,
 // its columns in the order in which the gates are computed: a vector of units of every gate, then the next units. So
 // what a step's product gives for some units of all gates is finished while it is still in the first-level cache.
+// Rows too few to be shared out go through time on two threads, each of which computes half of the units of a step: a
+// step is then the reading of R, which either core does from its own second-level cache.
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
-constexpr int kScratch = 0;  // scratch slot
+constexpr int kStates = 0, kProduct = 1;  // scratch slots
 
 // Gates whose columns lie interleaved in one set of panels.
 struct Strips {
@@ -100,42 +101,50 @@ class Forward {
         first_(first),
         rows_(rows),
         stride_(row_stride<T>(job.shape.units)) {
-    const std::int64_t states = rows * stride_;
-    const std::int64_t strip = std::max(weights.strips.strip(), weights.candidate_strips.strip()) * kLanes<T>;
-    T* memory = thread_scratch_of<T>(kScratch, kBuffers * states + rows * strip);
-    for (T** buffer : {&h_, &next_h_, &c_, &reset_h_, &z_, &previous_}) {
+    const std::int64_t size = rows * stride_;
+    T* memory = thread_scratch_of<T>(kStates, kBuffers * size);
+    for (T** buffer : {&states_[0], &states_[1], &c_, &reset_h_, &z_, &previous_}) {
       *buffer = memory;
-      memory += states;
+      memory += size;
     }
-    product_ = memory;
+    take_product();
   }
 
   void run() {
-    for (std::int64_t r = 0; r < rows_; ++r) {
-      std::copy_n(job_.h0 + (first_ + r) * s_.units, s_.units, h_ + r * stride_);
-      if (cell == Cell::lstm) std::copy_n(job_.c0 + (first_ + r) * s_.units, s_.units, c_ + r * stride_);
-      std::fill_n(previous_ + r * stride_, s_.units, T{0});
-    }
+    begin();
     for (std::int64_t step = 0; step < s_.steps; ++step) {
-      step_ = step;
-      time_ = s_.backwards ? s_.steps - 1 - step : step;
-      to_next_ = step + 1 == s_.steps ? 0 : (s_.backwards ? -1 : 1) * s_.units;
-      if (cell == Cell::gru_before) {
-        pass<0>(h_, weights_.strips, weights_.panels);
-        pass<1>(reset_h_, weights_.candidate_strips, weights_.candidate);
-      } else {
-        pass<0>(h_, weights_.strips, weights_.panels);
-      }
+      enter(step);
+      pass<0>(h_, weights_.strips, weights_.panels, 0, weights_.strips.count());
+      if constexpr (cell == Cell::gru_before)
+        pass<1>(reset_h_, weights_.candidate_strips, weights_.candidate, 0, weights_.candidate_strips.count());
       if (job_.mask != nullptr) finish_masked();
-      std::swap(h_, next_h_);
     }
-    for (std::int64_t r = 0; r < rows_; ++r) {
-      const std::int64_t at = (first_ + r) * s_.units;
-      const T* last = job_.mask != nullptr || s_.steps == 0 ? previous_ : h_;
-      std::copy_n(last + r * stride_, s_.units, job_.last + at);
-      if (job_.h != nullptr) std::copy_n(h_ + r * stride_, s_.units, job_.h + at);
-      if (cell == Cell::lstm && job_.c != nullptr) std::copy_n(c_ + r * stride_, s_.units, job_.c + at);
-    }
+    end();
+  }
+
+  // The same, half of the units at a time. What both read and write are the states; a half of a step has its own
+  // product and place in time.
+  void run_halves() {
+    begin();
+    parallel_steps<2>(s_.steps, [&](std::int64_t step, int first, int last) {
+      Forward part(*this);
+      part.take_product();
+      part.enter(step);
+      part.fetch_state();
+      const std::int64_t count = weights_.strips.count();
+      part.template pass<0>(part.h_, weights_.strips, weights_.panels, cut(count, 2, first), cut(count, 2, last));
+    });
+    end();
+  }
+
+  // Whether half a step is long enough to be worth a hand-over (some 0.5 µs), and all steps together to be worth a
+  // thread. A candidate or a mask that needs all units of a step would take a second one.
+  static bool halves_win(const Recurrent<T>& job, const Weights<T>& weights) {
+    constexpr std::int64_t kLeastFlops = 40'000, kLeastOfAll = 1 << 21;
+    const RecurrentShape& s = job.shape;
+    const std::int64_t flops = s.batch * s.units * s.units * gate_count(cell);  // of half a step
+    return cell != Cell::gru_before && job.mask == nullptr && s.batch <= rows_together<T>(s) &&
+           weights.strips.count() >= 2 && flops >= kLeastFlops && flops * s.steps >= kLeastOfAll / 2;
   }
 
  private:
@@ -146,18 +155,59 @@ class Forward {
   std::int64_t place(std::int64_t r) const { return (first_ + r) * s_.steps + time_; }
   bool seen(std::int64_t r) const { return job_.mask == nullptr || job_.mask[place(r)]; }
 
-  // A product and the gates that need it: all of a step, or of gru_before z and r (pass 0), then the candidate (1).
+  void begin() {
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      std::copy_n(job_.h0 + (first_ + r) * s_.units, s_.units, states_[0] + r * stride_);
+      if (cell == Cell::lstm) std::copy_n(job_.c0 + (first_ + r) * s_.units, s_.units, c_ + r * stride_);
+      std::fill_n(previous_ + r * stride_, s_.units, T{0});
+    }
+  }
+
+  void enter(std::int64_t step) {
+    step_ = step;
+    time_ = s_.backwards ? s_.steps - 1 - step : step;
+    to_next_ = step + 1 == s_.steps ? 0 : (s_.backwards ? -1 : 1) * s_.units;
+    h_ = states_[step % 2];
+    next_h_ = states_[(step + 1) % 2];
+  }
+
+  void take_product() {
+    const std::int64_t strip = std::max(weights_.strips.strip(), weights_.candidate_strips.strip()) * W;
+    product_ = thread_scratch_of<T>(kProduct, rows_ * strip);
+  }
+
+  // Half of the state lies in another core's cache: all of its lines are asked for at once.
+  void fetch_state() const {
+    constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+    for (std::int64_t r = 0; r < rows_; ++r)
+      for (std::int64_t j = 0; j < s_.units; j += kLine) __builtin_prefetch(h_ + r * stride_ + j);
+  }
+
+  void end() {
+    const T* const h = states_[s_.steps % 2];
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      const std::int64_t at = (first_ + r) * s_.units;
+      const T* last = job_.mask != nullptr || s_.steps == 0 ? previous_ : h;
+      std::copy_n(last + r * stride_, s_.units, job_.last + at);
+      if (job_.h != nullptr) std::copy_n(h + r * stride_, s_.units, job_.h + at);
+      if (cell == Cell::lstm && job_.c != nullptr) std::copy_n(c_ + r * stride_, s_.units, job_.c + at);
+    }
+  }
+
+  // A product and the gates that need it, strips [from, to): all of a step, or of gru_before z and r (pass 0), then the
+  // candidate (1).
   template <int number>
-  void pass(const T* a, const Strips& strips, const Panels<T>& panels) {
+  void pass(const T* a, const Strips& strips, const Panels<T>& panels, std::int64_t first_strip,
+            std::int64_t last_strip) {
     const std::int64_t width = strips.strip() * W, of_strip = strips.strip() / strips.vectors;
     const std::int64_t units_of_strip = strips.strip() / strips.gates * W;
     const bool forth = step_ % 2 == 0;
-    for (std::int64_t n = 0; n < strips.count(); ++n) {
+    for (std::int64_t n = first_strip; n < last_strip; ++n) {
       // Back and forth: what was read last is still in the first-level cache.
-      const std::int64_t i = forth ? n : strips.count() - 1 - n, panel = i * of_strip;
+      const std::int64_t i = forth ? n : first_strip + last_strip - 1 - n, panel = i * of_strip;
       panels.multiply(a, stride_, rows_, panel, std::min(panel + of_strip, panels.count()), product_, width, false);
       // With few rows a step is the reading of the weights, which goes on while the gates are computed.
-      if (rows_ < kFewRows && n + 1 < strips.count()) panels.prefetch((forth ? i + 1 : i - 1) * of_strip);
+      if (rows_ < kFewRows && n + 1 < last_strip) panels.prefetch((forth ? i + 1 : i - 1) * of_strip);
       const std::int64_t from = i * units_of_strip, to = std::min(from + units_of_strip, s_.units);
       for (std::int64_t r = 0; r < rows_; ++r) {
         if (!seen(r)) continue;
@@ -263,18 +313,23 @@ class Forward {
   std::int64_t first_, rows_, stride_;
   std::int64_t step_ = 0, time_ = 0;
   std::int64_t to_next_ = 0;  // from a row's place in the sequences to that of the next step
-  T *h_, *next_h_, *c_;
+  T* states_[2];              // h before even steps, and before odd ones
+  T* c_;
   T *reset_h_, *z_;  // gru_before: r·h and z of the step
   T* previous_;      // the output of the step before, where a mask may repeat it
-  T* product_;
+  T *h_ = nullptr, *next_h_ = nullptr, *product_ = nullptr;  // of the step
 };
 
 template <class T>
 void run(const Recurrent<T>& job) {
   const Weights<T> weights(job.shape, static_cast<T*>(job.workspace));
   weights.pack(job);
-  for_groups_of_rows<T>(job.shape, [&](std::int64_t first, std::int64_t rows) {
-    visit_cell(job.shape.cell, [&](auto cell) { Forward<T, cell()>(job, weights, first, rows).run(); });
+  visit_cell(job.shape.cell, [&](auto cell) {
+    using Pass = Forward<T, cell()>;
+    if (thread_count() > 1 && Pass::halves_win(job, weights))
+      return Pass(job, weights, 0, job.shape.batch).run_halves();
+    for_groups_of_rows<T>(job.shape,
+                          [&](std::int64_t first, std::int64_t rows) { Pass(job, weights, first, rows).run(); });
   });
 }
 
