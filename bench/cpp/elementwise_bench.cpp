@@ -55,9 +55,9 @@ void adam(benchmark::State& state) {
   plan.steps = 12;
   std::copy(steps, steps + 12, plan.step);
   plan.outputs = 3;
-  plan.output[0] = {21, false};
-  plan.output[1] = {12, false};
-  plan.output[2] = {16, false};
+  plan.output[0] = {21};
+  plan.output[1] = {12};
+  plan.output[2] = {16};
   if (const char* problem = check_fused(plan)) return state.SkipWithError(problem);
   const OperandShape shapes[] = {{&n, 1}, {&n, 1}, {&n, 1}, {&n, 1}};
   const BroadcastLayout layout = make_broadcast_layout(&n, 1, shapes, 4);

@@ -15,6 +15,12 @@ Tensor to_input(const py::handle& object) {
   return borrow_array(array);
 }
 
+Products products_named(const std::string& name) {
+  if (name == "float32") return Products::float32;
+  if (name == "bfloat16") return Products::bfloat16;
+  throw py::value_error("products are of float32 or bfloat16; received " + name);
+}
+
 std::vector<Value> run(Executable& executable, const py::sequence& arguments) {
   std::vector<Tensor> inputs, outputs;
   inputs.reserve(arguments.size());
@@ -114,10 +120,11 @@ void bind_program(py::module_& m) {
       .def("__exit__", [](Suspension& s, const py::args&) { s.scope.reset(); });
 
   py::class_<Executable>(m, "Executable")
-      .def(py::init([](const std::shared_ptr<Program>& program, bool optimized) {
-             return std::make_unique<Executable>(optimized ? optimize(program) : ProgramPtr(program));
+      .def(py::init([](const std::shared_ptr<Program>& program, bool optimized, const std::string& products) {
+             return std::make_unique<Executable>(optimized ? optimize(program, products_named(products))
+                                                           : ProgramPtr(program));
            }),
-           py::arg("program"), py::arg("optimize") = true)
+           py::arg("program"), py::arg("optimize") = true, py::arg("products") = "float32")
       .def("run", &run, py::arg("inputs"))
       .def_property_readonly("program",
                              [](const Executable& e) { return std::const_pointer_cast<Program>(e.program()); });

@@ -250,7 +250,7 @@ TEST_CASE("a fused list gives what its operations give, in place too, for shapes
     for (std::size_t i = 0; i < n; ++i) mask[i] = x[i] > 0.3f;
     FusedPlan plan;
     plan.operands = 4;  // x, scale (a column), bias (a row), mask (bool)
-    plan.operand_is_bool[3] = true;
+    plan.operand_type[3] = Element::boolean;
     plan.immediates = 1;
     plan.immediate[0] = 0.25f;
     const FusedStep steps[] = {step(Opcode::multiply, 0, 1), step(Opcode::add, 5, 2),      step(Opcode::tanh, 6),
@@ -258,9 +258,9 @@ TEST_CASE("a fused list gives what its operations give, in place too, for shapes
     plan.steps = 6;
     for (int i = 0; i < 6; ++i) plan.step[i] = steps[i];
     plan.outputs = 3;
-    plan.output[0] = {7, false};
-    plan.output[1] = {8, true};
-    plan.output[2] = {10, false};
+    plan.output[0] = {7};
+    plan.output[1] = {8, Element::boolean};
+    plan.output[2] = {10};
     REQUIRE(check_fused(plan) == nullptr);
     const BroadcastLayout l =
         layout_of({s.rows, s.columns}, {{s.rows, s.columns}, {s.rows, 1}, {s.columns}, {s.rows, s.columns}});
@@ -307,7 +307,7 @@ TEST_CASE("a fused list that is wrong is refused") {
   plan.operands = 1;
   plan.steps = 1;
   plan.outputs = 1;
-  plan.output[0] = {1, false};
+  plan.output[0] = {1};
   const auto problem = [&](FusedStep s, int output) {
     FusedPlan copy = plan;
     copy.step[0] = s;

@@ -25,11 +25,13 @@ const Opcode kChoices[] = {Opcode::identity, Opcode::negative, Opcode::abs,     
                            Opcode::power,    Opcode::less,     Opcode::equal,    Opcode::greater_equal, Opcode::where,
                            Opcode::where,    Opcode::add,      Opcode::multiply, Opcode::logical_or};
 
+constexpr Element kTypes[] = {Element::float32, Element::boolean, Element::bfloat16, Element::float32};
+
 FusedPlan random_plan(Random& random) {
   FusedPlan plan;
   plan.operands = 1 + below(random, 5);
   plan.immediates = below(random, 3);
-  for (int k = 0; k < plan.operands; ++k) plan.operand_is_bool[k] = below(random, 4) == 0;
+  for (int k = 0; k < plan.operands; ++k) plan.operand_type[k] = kTypes[below(random, 4)];
   const float numbers[] = {0.5f, 2.0f, -1.0f, 0.0f, 1.0f};
   for (int k = 0; k < plan.immediates; ++k) plan.immediate[k] = numbers[below(random, 5)];
   plan.steps = 1 + below(random, 14);
@@ -42,7 +44,7 @@ FusedPlan random_plan(Random& random) {
   }
   plan.outputs = 1 + below(random, std::min(3, plan.steps));
   for (int j = 0; j < plan.outputs; ++j)
-    plan.output[j] = {plan.first_step() + plan.steps - 1 - j, below(random, 3) == 0};
+    plan.output[j] = {plan.first_step() + plan.steps - 1 - j, kTypes[below(random, 4)]};
   return plan;
 }
 
@@ -83,6 +85,7 @@ void check(const Case& c, Random& random, bool in_place) {
   OperandShape shapes[kMaxOperands];
   std::vector<std::vector<float>> floats(kMaxOperands), values;
   std::vector<std::vector<std::uint8_t>> bools(kMaxOperands);
+  std::vector<std::vector<BrainHalf>> halves(kMaxOperands);
   const void* operands[kMaxOperands];
   for (int k = 0; k < plan.operands; ++k) {
     const auto i = static_cast<std::size_t>(k);
@@ -94,9 +97,15 @@ void check(const Case& c, Random& random, bool in_place) {
     const auto size = static_cast<std::size_t>(sizes[k][0] * sizes[k][1]);
     for (std::size_t e = 0; e < size; ++e) {
       bools[i].push_back(random() % 2);
-      floats[i].push_back(plan.operand_is_bool[k] ? bools[i].back() : static_cast<float>(random() % 4000) / 1000 - 2);
+      const float value = static_cast<float>(random() % 4000) / 1000 - 2;
+      halves[i].push_back(to_brain_half(value));
+      floats[i].push_back(plan.operand_type[k] == Element::boolean    ? bools[i].back()
+                          : plan.operand_type[k] == Element::bfloat16 ? to_float(halves[i].back())
+                                                                      : value);
     }
-    operands[k] = plan.operand_is_bool[k] ? static_cast<const void*>(bools[i].data()) : floats[i].data();
+    operands[k] = plan.operand_type[k] == Element::boolean    ? static_cast<const void*>(bools[i].data())
+                  : plan.operand_type[k] == Element::bfloat16 ? static_cast<const void*>(halves[i].data())
+                                                              : floats[i].data();
     values.emplace_back(n);
     for (std::size_t e = 0; e < n; ++e) {
       const auto row = static_cast<std::int64_t>(e) / c.columns, column = static_cast<std::int64_t>(e) % c.columns;
@@ -115,8 +124,8 @@ void check(const Case& c, Random& random, bool in_place) {
   void* outputs[kMaxFusedOutputs];
   for (int j = 0; j < plan.outputs; ++j) {
     outputs[j] = results[static_cast<std::size_t>(j)].data();
-    // Over the j-th operand, if it is a whole array of floats.
-    if (in_place && j < plan.operands && c.way[j] == Way::full && !plan.operand_is_bool[j] && !plan.output[j].boolean)
+    // Over the j-th operand, if it is a whole array of the same type.
+    if (in_place && j < plan.operands && c.way[j] == Way::full && plan.operand_type[j] == plan.output[j].type)
       outputs[j] = const_cast<void*>(operands[j]);
   }
   run_fused(FusedCode(plan),
@@ -126,7 +135,10 @@ void check(const Case& c, Random& random, bool in_place) {
   for (int j = 0; j < plan.outputs; ++j) {
     const std::vector<float>& want = values[static_cast<std::size_t>(plan.output[j].value)];
     for (std::size_t e = 0; e < n; ++e) {
-      if (plan.output[j].boolean) {
+      if (plan.output[j].type == Element::bfloat16) {
+        const float got = to_float(static_cast<const BrainHalf*>(outputs[j])[e]);
+        wrong += !same_bits(got, to_float(to_brain_half(want[e])));
+      } else if (plan.output[j].type == Element::boolean) {
         wrong += (static_cast<const std::uint8_t*>(outputs[j])[e] != 0) != (want[e] != 0);
       } else {
         wrong += !same_bits(static_cast<const float*>(outputs[j])[e], want[e]);

@@ -56,7 +56,7 @@ struct Case {
     const Bf16MatmulKernels& functions = kernels().matmul_bf16;
     const auto memory = test::workspace(functions.workspace(job));
     job.workspace = memory.get();
-    functions.run(job);
+    functions.run(job, {});
     for (std::size_t i = c.size() - 16; i < c.size(); ++i) REQUIRE(c[i].bits == 0x4242);
     return c;
   }

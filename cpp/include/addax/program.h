@@ -61,8 +61,12 @@ class Program {
   std::string str() const;  // one line per step, for people
 };
 
+// What float32's products and convolutions multiply: float32, or, never unless it is asked for, operands rounded to
+// bfloat16, with float32 sums and a result that is rounded once.
+enum class Products { float32, bfloat16 };
+
 // All passes, in order; equal results for equal inputs.
-ProgramPtr optimize(const ProgramPtr& program);
+ProgramPtr optimize(const ProgramPtr& program, Products products = Products::float32);
 
 // The program with the given dimensions replaced, in specs and attributes and in nested programs.
 ProgramPtr bind_dims(const ProgramPtr& program, const Bindings& bindings);

@@ -13,12 +13,21 @@
 
 namespace addax::kernels::ADDAX_ISA_NS {
 
+// Pairs side by side, in the image or matrix A and in the panel B. A product is one run, a convolution has one per
+// kernel row.
+struct PairRun {
+  std::int64_t a;  // bytes from PairTile::a
+  std::int64_t b;  // pairs of the panel before it
+  std::int64_t pairs;
+};
+
 struct PairTile {
   const char* a;            // the first pair of the first row
   std::int64_t row_stride;  // bytes
   std::int64_t step;        // bytes from one pair of a row to the next
   const std::uint32_t* b;   // a panel: pair p of column j at b[p · kPairColumns + j]
-  std::int64_t pairs;
+  const PairRun* runs;
+  std::int64_t run_count;
   float* c;  // rows kPairColumns apart
   bool accumulate;
 };
@@ -36,27 +45,30 @@ __attribute__((target("avx512bf16"))) void pair_tile(const PairTile& t) {
     for (int v = 0; v < NV; ++v) acc[i][v] = _mm512_setzero_ps();
   }
   constexpr int kGroups = (MR + 2) / 3;
-  const char* p[kGroups];
+  for (std::int64_t r = 0; r < t.run_count; ++r) {
+    const PairRun run = t.runs[r];
+    const char* p[kGroups];
 #pragma GCC unroll 3
-  for (int g = 0; g < kGroups; ++g) p[g] = t.a + 3 * g * t.row_stride;
-  const std::uint32_t* b = t.b;
-  for (std::int64_t n = 0; n < t.pairs; ++n) {
-    __m512bh bv[NV];
+    for (int g = 0; g < kGroups; ++g) p[g] = t.a + run.a + 3 * g * t.row_stride;
+    const std::uint32_t* b = t.b + run.b * kPairColumns;
+    for (std::int64_t n = 0; n < run.pairs; ++n) {
+      __m512bh bv[NV];
 #pragma GCC unroll 3
-    for (int v = 0; v < NV; ++v) bv[v] = (__m512bh)_mm512_loadu_si512(b + 16 * v);
+      for (int v = 0; v < NV; ++v) bv[v] = (__m512bh)_mm512_loadu_si512(b + 16 * v);
 #pragma GCC unroll 9
-    for (int i = 0; i < MR; ++i) {
-      std::int32_t pair;
-      __builtin_memcpy(&pair, p[i / 3] + (i % 3) * t.row_stride, sizeof pair);
-      const __m512bh av = (__m512bh)_mm512_set1_epi32(pair);
+      for (int i = 0; i < MR; ++i) {
+        std::int32_t pair;
+        __builtin_memcpy(&pair, p[i / 3] + (i % 3) * t.row_stride, sizeof pair);
+        const __m512bh av = (__m512bh)_mm512_set1_epi32(pair);
 #pragma GCC unroll 3
-      for (int v = 0; v < NV; ++v) acc[i][v] = _mm512_dpbf16_ps(acc[i][v], av, bv[v]);
-    }
-    b += kPairColumns;
+        for (int v = 0; v < NV; ++v) acc[i][v] = _mm512_dpbf16_ps(acc[i][v], av, bv[v]);
+      }
+      b += kPairColumns;
 #pragma GCC unroll 3
-    for (int g = 0; g < kGroups; ++g) {
-      p[g] += t.step;
-      asm("" : "+r"(p[g]));  // or the compiler keeps a pointer per row and spills
+      for (int g = 0; g < kGroups; ++g) {
+        p[g] += t.step;
+        asm("" : "+r"(p[g]));  // or the compiler keeps a pointer per row and spills
+      }
     }
   }
 #pragma GCC unroll 9

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "kernels/conv_bf16.h"
 #include "kernels/conv_kernel_gradient.h"
+#include "kernels/conv_passes.h"
 #include "kernels/conv_tail.h"
-#include "kernels/conv_walk.h"
-#include "kernels/matmul.h"
 
 // Direct convolutions: the forward pass walks over the image (conv_walk.h). The gradient of the data is the same walk
 // over dL/dy with turned and transposed weights, once per phase of the stride: the input pixels congruent to it meet
@@ -28,45 +28,6 @@ void multiply(const Matmul<T>& job) {
 template <class T>
 std::int64_t multiply_workspace(const Matmul<T>& job) {
   return products().of<T>().workspace(job);
-}
-
-// A kernel of one tap that visits every pixel: a plain product.
-bool pointwise(const ConvShape& s) {
-  if (s.groups != 1) return false;
-  for (int d = 0; d < kSpatial; ++d) {
-    if (s.kernel[d] != 1 || s.stride[d] != 1 || s.pad_low[d] != 0 || s.in[d] != s.out[d]) return false;
-  }
-  return true;
-}
-
-// The kernel covers the whole image: a product, too.
-bool covering(const ConvShape& s) {
-  if (s.groups != 1) return false;
-  for (int d = 0; d < kSpatial; ++d) {
-    if (s.out[d] != 1 || s.in[d] != s.kernel[d] || s.pad_low[d] != 0 || (s.dilation[d] != 1 && s.kernel[d] != 1))
-      return false;
-  }
-  return true;
-}
-
-bool is_product(const ConvShape& s) { return pointwise(s) || covering(s); }
-
-template <class T>
-Matmul<T> forward_product(const ConvShape& s) {
-  Matmul<T> job{};
-  job.m = s.batch * volume(s.out);
-  job.n = s.out_channels;
-  job.k = volume(s.kernel) * s.in_channels;
-  return job;
-}
-
-// dx = dy · wᵀ
-template <class T>
-Matmul<T> data_product(const ConvShape& s) {
-  Matmul<T> job = forward_product<T>(s);
-  std::swap(job.n, job.k);
-  job.transpose_b = true;
-  return job;
 }
 
 template <class T>
@@ -95,12 +56,6 @@ struct Workspace {
   T* packed;
 };
 
-std::int64_t tap_bytes(const ConvShape& s) {
-  return whole_lines(volume(s.kernel) * static_cast<std::int64_t>(sizeof(Tap)));
-}
-std::int64_t group_bytes(const ConvShape& s) {
-  return whole_lines(volume(s.kernel) * static_cast<std::int64_t>(sizeof(Group)));
-}
 template <class T>
 Workspace<T> workspace_of(const ConvShape& s, void* memory) {
   char* const at = static_cast<char*>(memory);
@@ -127,24 +82,6 @@ void prepare_weights(const Conv<T>& job, const WeightPlan& plan, T* memory, Walk
 // ---- Forward.
 
 template <class T>
-Walk<T> forward_walk(const ConvShape& s) {
-  Walk<T> w{};
-  w.batch = s.batch;
-  w.in_channels = s.in_channels / s.groups;
-  w.out_channels = s.out_channels / s.groups;
-  w.groups = s.groups;
-  std::copy_n(s.in, kSpatial, w.in);
-  std::copy_n(s.out, kSpatial, w.out);
-  std::copy_n(s.stride, kSpatial, w.step);
-  w.out_stride[2] = s.out_channels;
-  w.out_stride[1] = s.out[2] * w.out_stride[2];
-  w.out_stride[0] = s.out[1] * w.out_stride[1];
-  w.out_sample = s.out[0] * w.out_stride[0];
-  w.planes = s.kernel[0];
-  return w;
-}
-
-template <class T>
 void forward(const Conv<T>& job) {
   const ConvShape s = canonical(job.shape);
   if (is_product(s)) return run_product(job, job.x, forward_product<T>(s));
@@ -169,25 +106,6 @@ std::int64_t forward_workspace(const ConvShape& shape) {
 }
 
 // ---- Gradient of the data.
-
-template <class T>
-Walk<T> data_walk(const ConvShape& s, const std::int64_t (&phase)[kSpatial]) {
-  Walk<T> w{};
-  w.batch = s.batch;
-  w.in_channels = s.out_channels / s.groups;
-  w.out_channels = s.in_channels / s.groups;
-  w.groups = s.groups;
-  std::copy_n(s.out, kSpatial, w.in);
-  std::int64_t stride = s.in_channels;
-  for (int d = kSpatial - 1; d >= 0; --d) {
-    w.out[d] = phase_count(s.in[d], phase[d], s.stride[d]);
-    w.out_stride[d] = stride * s.stride[d];
-    stride *= s.in[d];
-    w.step[d] = 1;
-  }
-  w.out_sample = stride;
-  return w;
-}
 
 template <class T>
 void data_gradient(const Conv<T>& job) {
@@ -230,16 +148,6 @@ constexpr std::int64_t kFewPixels = 2304;
 bool gradient_is_product(const ConvShape& s) {
   const std::int64_t pixels = s.batch * volume(s.out);
   return pointwise(s) && s.in_channels * s.out_channels >= kManyWeights && pixels > 0 && pixels <= kFewPixels;
-}
-
-template <class T>
-Matmul<T> kernel_product(const ConvShape& s) {
-  Matmul<T> job{};
-  job.m = s.in_channels;
-  job.n = s.out_channels;
-  job.k = s.batch * volume(s.out);
-  job.transpose_a = true;
-  return job;
 }
 
 template <class T>
@@ -299,6 +207,6 @@ ConvFunctions<T> functions() {
 
 }  // namespace
 
-void fill(ConvKernels& kernels) { kernels = {functions<float>(), functions<double>()}; }
+void fill(ConvKernels& kernels) { kernels = {functions<float>(), functions<double>(), bf16_convolutions()}; }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

@@ -1,11 +1,14 @@
 // Convolutions, channels last: x is batch × size… × in_channels, the kernel size… × (in_channels / groups) ×
 // out_channels, y batch × size… × out_channels. Up to three spatial dimensions; fewer are given as leading dimensions
 // of size 1. As in Keras, it is the cross-correlation: y[o] = Σ_t x[o·stride + t·dilation - pad_low] · w[t].
+// bfloat16 is summed in float32; bias and activation come before the one rounding.
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/activation.h"
+#include "kernels/half.h"
 #include "kernels/tail.h"
 
 namespace addax::kernels {
@@ -25,6 +28,10 @@ struct ConvShape {
   std::int64_t groups;        // depthwise: ignored
 };
 
+// What values of type T are summed in.
+template <class T>
+using Sum = std::conditional_t<std::is_same_v<T, BrainHalf>, float, T>;
+
 template <class T>
 struct Conv {
   ConvShape shape;
@@ -33,7 +40,7 @@ struct Conv {
   const T* y;  // gradients: dL/dy
   T* result;   // y, dL/dx or dL/dw
   // Forward and data gradient: a value per channel of the result, or null, and what is applied after it.
-  const T* bias = nullptr;
+  const Sum<T>* bias = nullptr;
   Activation activation = Activation::none;
   // Forward and data gradient: what ConvFunctions::pack made of w, which is then not read; or null.
   const T* packed = nullptr;
@@ -60,13 +67,16 @@ struct ConvFunctions {
 struct ConvKernels {
   ConvFunctions<float> f32;
   ConvFunctions<double> f64;
+  ConvFunctions<BrainHalf> bf16;  // conv_bf16.cpp; depthwise and Winograd have none
 
   template <class T>
   const ConvFunctions<T>& of() const {
-    if constexpr (sizeof(T) == 4) {
+    if constexpr (std::is_same_v<T, float>) {
       return f32;
-    } else {
+    } else if constexpr (std::is_same_v<T, double>) {
       return f64;
+    } else {
+      return bf16;
     }
   }
 };

@@ -6,6 +6,7 @@ set(ADDAX_KERNEL_FAMILIES
   gather_mean
   peak
   conv
+  conv_bf16
   conv_listed
   conv_narrow
   conv_walk

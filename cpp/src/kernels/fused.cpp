@@ -17,8 +17,6 @@ constexpr int64_t kGrain = 1 << 18;
 // Where no operand must be gathered a tile can be as long as a thread's share.
 constexpr int64_t kNoLimit = int64_t{1} << 30;
 
-int item_size(bool boolean) { return boolean ? 1 : 4; }
-
 using Streams = FusedStreamLayout;
 
 }  // namespace
@@ -68,7 +66,7 @@ FusedRow::FusedRow(const FusedCode& code) : code_(code) {
 }
 
 void FusedRow::operand(int k, const void* data, int step) {
-  const int item = item_size(code_.plan_.operand_is_bool[k]);
+  const int item = size_of(code_.plan_.operand_type[k]);
   if (step != 0) {
     streams_[k] = {static_cast<const char*>(data), item};
     return;
@@ -76,6 +74,8 @@ void FusedRow::operand(int k, const void* data, int step) {
   float* same = same_[k];
   if (item == 1) {
     std::memset(same, *static_cast<const unsigned char*>(data), kFusedBlock);
+  } else if (item == 2) {
+    std::fill_n(reinterpret_cast<std::uint16_t*>(same), kFusedBlock, *static_cast<const std::uint16_t*>(data));
   } else {
     std::fill_n(same, kFusedBlock, *static_cast<const float*>(data));
   }
@@ -83,7 +83,7 @@ void FusedRow::operand(int k, const void* data, int step) {
 }
 
 void FusedRow::output(int j, void* data) {
-  streams_[Streams::kOutputs + j] = {static_cast<const char*>(data), item_size(code_.plan_.output[j].boolean)};
+  streams_[Streams::kOutputs + j] = {static_cast<const char*>(data), size_of(code_.plan_.output[j].type)};
 }
 
 void FusedRow::run(int64_t n) { kernels().fused_steps.run(code_.block_.data(), code_.tail_.data(), streams_, n); }
@@ -97,11 +97,11 @@ void run_direct(const FusedCode& code, const BroadcastLayout& layout, const void
   FusedRow row(code);
   for (int k = 0; k < plan.operands; ++k) {
     const bool scalar = layout.scalar(k);
-    const int64_t offset = scalar ? 0 : first * item_size(plan.operand_is_bool[k]);
+    const int64_t offset = scalar ? 0 : first * size_of(plan.operand_type[k]);
     row.operand(k, static_cast<const char*>(operands[k]) + offset, scalar ? 0 : 1);
   }
   for (int j = 0; j < plan.outputs; ++j)
-    row.output(j, static_cast<char*>(outputs[j]) + first * item_size(plan.output[j].boolean));
+    row.output(j, static_cast<char*>(outputs[j]) + first * size_of(plan.output[j].type));
   row.run(n);
 }
 
@@ -111,7 +111,7 @@ class Worker {
   Worker(const FusedCode& code, const BroadcastLayout& layout, const void* const* operands, void* const* outputs)
       : plan_(code.plan()), outputs_(outputs), row_(code) {
     for (int k = 0; k < plan_.operands; ++k) {
-      readers_[k] = TileReader(layout, k, operands[k], item_size(plan_.operand_is_bool[k]), gathered_[k]);
+      readers_[k] = TileReader(layout, k, operands[k], size_of(plan_.operand_type[k]), gathered_[k]);
       if (layout.scalar(k)) {
         row_.operand(k, operands[k], 0);
       } else {
@@ -137,7 +137,7 @@ class Worker {
       row_.operand(moving_[i], operand.data, operand.step);
     }
     for (int j = 0; j < plan_.outputs; ++j)
-      row_.output(j, static_cast<char*>(outputs_[j]) + first * item_size(plan_.output[j].boolean));
+      row_.output(j, static_cast<char*>(outputs_[j]) + first * size_of(plan_.output[j].type));
     row_.run(n);
   }
 

@@ -1,11 +1,12 @@
 // A list of element-wise steps on float32, run block by block: what lies between the first operand and the last result
-// stays in registers and the first-level cache (fused_steps.h). Truth values are floats of 0 or 1 inside the list;
-// operands and results may be bools.
+// stays in registers and the first-level cache (fused_steps.h). Operands and results may be bools, which are floats of
+// 0 or 1 inside the list, or bfloat16, which is widened as it is read and rounded as it is written.
 //
 // Values are numbered: operands first, then immediates, then each step's result. A step may use what has a lower
 // number.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -31,17 +32,23 @@ struct FusedStep {
 
 struct FusedOutput {
   int value;  // number of a step's result
-  bool boolean;
+  Element type = Element::float32;
 };
+
+// Types of operands and results.
+constexpr bool fusable(Element type) {
+  return type == Element::float32 || type == Element::boolean || type == Element::bfloat16;
+}
 
 // A list, checked by check_fused. Of fixed size, without allocation.
 struct FusedPlan {
   int operands = 0, immediates = 0, steps = 0, outputs = 0;
-  bool operand_is_bool[kMaxOperands] = {};
+  Element operand_type[kMaxOperands];
   float immediate[kMaxFusedImmediates] = {};
   FusedStep step[kMaxFusedSteps] = {};
   FusedOutput output[kMaxFusedOutputs] = {};
 
+  FusedPlan() { std::fill_n(operand_type, kMaxOperands, Element::float32); }
   int first_step() const { return operands + immediates; }
 };
 

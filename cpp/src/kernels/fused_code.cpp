@@ -37,7 +37,7 @@ class FusedCompiler {
   }
 
  private:
-  // A step, or the conversion of a bool operand to floats (no opcode) before the first step that reads it.
+  // A step, or the conversion of a bool or bfloat16 operand to floats (no opcode) before the first step that reads it.
   struct Item {
     const Opcode* opcode;
     int argument[3];
@@ -55,7 +55,7 @@ class FusedCompiler {
       Item item{&plan_.step[s].opcode, {}, plan_.first_step() + s};
       for (int i = 0; i < arity(*item.opcode); ++i) {
         int value = plan_.step[s].argument[i];
-        if (value < plan_.operands && plan_.operand_is_bool[value]) {
+        if (value < plan_.operands && plan_.operand_type[value] != Element::float32) {
           if (!wide[value]) items_.push_back({nullptr, {value, 0, 0}, widened(value)});
           wide[value] = true;
           value = widened(value);
@@ -135,7 +135,8 @@ class FusedCompiler {
   void compute(const Item& item) {
     const int* a = item.argument;
     if (item.opcode == nullptr) {
-      emit(&FusedFunctions::load_bool, stream(a[0]));
+      emit(plan_.operand_type[a[0]] == Element::boolean ? &FusedFunctions::load_bool : &FusedFunctions::load_brain,
+           stream(a[0]));
     } else if (arity(*item.opcode) == 1) {
       load(a[0]);
       emit(&FusedFunctions::unary, *item.opcode);
@@ -198,7 +199,10 @@ class FusedCompiler {
   }
 
   void write(int j) {
-    emit(plan_.output[j].boolean ? &FusedFunctions::store_bool : &FusedFunctions::store,
+    const Element type = plan_.output[j].type;
+    emit(type == Element::boolean    ? &FusedFunctions::store_bool
+         : type == Element::bfloat16 ? &FusedFunctions::store_brain
+                                     : &FusedFunctions::store,
          static_cast<std::uint32_t>(Streams::kOutputs + j) * sizeof(FusedStream));
     written_[j] = true;
   }

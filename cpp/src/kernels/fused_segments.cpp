@@ -12,17 +12,15 @@ using std::int64_t;
 // Elements times steps worth a thread: some 20 µs.
 constexpr int64_t kGrain = 1 << 18;
 
-int item_size(bool boolean) { return boolean ? 1 : 4; }
-
 // Elements [first, last) of a segment.
 void run_segment(FusedRow& row, const FusedPlan& plan, const FusedSegment& segment, int64_t first, int64_t last) {
   for (int k = 0; k < plan.operands; ++k) {
     const bool single = (segment.single >> k & 1) != 0;
-    const int64_t offset = single ? 0 : first * item_size(plan.operand_is_bool[k]);
+    const int64_t offset = single ? 0 : first * size_of(plan.operand_type[k]);
     row.operand(k, static_cast<const char*>(segment.operands[k]) + offset, single ? 0 : 1);
   }
   for (int j = 0; j < plan.outputs; ++j)
-    row.output(j, static_cast<char*>(segment.outputs[j]) + first * item_size(plan.output[j].boolean));
+    row.output(j, static_cast<char*>(segment.outputs[j]) + first * size_of(plan.output[j].type));
   row.run(last - first);
 }
 

@@ -33,6 +33,26 @@ ADDAX_INLINE void store_truth_bytes(char* p, VecF v, int64_t n) {
   std::memcpy(p, &bytes, static_cast<std::size_t>(n));
 }
 
+typedef std::uint16_t Halves __attribute__((vector_size(2 * kLanesF)));
+typedef std::uint32_t Words __attribute__((vector_size(4 * kLanesF)));
+
+// bfloat16 is the upper half of a float32 (half.h).
+ADDAX_INLINE VecF widen_brain(const char* p, int64_t n) {
+  Halves halves{};
+  std::memcpy(&halves, p, 2 * static_cast<std::size_t>(n));
+  const Words words = __builtin_convertvector(halves, Words) << 16;
+  VecF v;
+  std::memcpy(&v, &words, sizeof v);
+  return v;
+}
+ADDAX_INLINE void store_brain_halves(char* p, VecF v, int64_t n) {
+  Words words;
+  std::memcpy(&words, &v, sizeof words);
+  const Words nan = words >> 16 | 0x40, nearest = (words + 0x7fff + (words >> 16 & 1)) >> 16;
+  const Halves halves = __builtin_convertvector((words & 0x7fffffffu) > 0x7f800000u ? nan : nearest, Halves);
+  std::memcpy(p, &halves, 2 * static_cast<std::size_t>(n));
+}
+
 struct Block {
   VecF a, b, c, d;
 };
@@ -46,6 +66,16 @@ struct Whole {
   static ADDAX_INLINE Block read_bools(const char* p, int64_t) {
     return {truth_of_bytes(p, kLanesF), truth_of_bytes(p + kLanesF, kLanesF), truth_of_bytes(p + 2 * kLanesF, kLanesF),
             truth_of_bytes(p + 3 * kLanesF, kLanesF)};
+  }
+  static ADDAX_INLINE Block read_brains(const char* p, int64_t) {
+    return {widen_brain(p, kLanesF), widen_brain(p + 2 * kLanesF, kLanesF), widen_brain(p + 4 * kLanesF, kLanesF),
+            widen_brain(p + 6 * kLanesF, kLanesF)};
+  }
+  static ADDAX_INLINE void write_brains(char* p, const Block& v, int64_t) {
+    store_brain_halves(p, v.a, kLanesF);
+    store_brain_halves(p + 2 * kLanesF, v.b, kLanesF);
+    store_brain_halves(p + 4 * kLanesF, v.c, kLanesF);
+    store_brain_halves(p + 6 * kLanesF, v.d, kLanesF);
   }
   static ADDAX_INLINE void write(char* p, const Block& v, int64_t) {
     auto* y = reinterpret_cast<float*>(p);
@@ -72,6 +102,10 @@ struct Part {
   static ADDAX_INLINE Block read_bools(const char* p, int64_t n) {
     return {truth_of_bytes(p, n), VecF{}, VecF{}, VecF{}};
   }
+  static ADDAX_INLINE Block read_brains(const char* p, int64_t n) {
+    return {widen_brain(p, n), VecF{}, VecF{}, VecF{}};
+  }
+  static ADDAX_INLINE void write_brains(char* p, const Block& v, int64_t n) { store_brain_halves(p, v.a, n); }
   static ADDAX_INLINE void write(char* p, const Block& v, int64_t n) {
     store_partial(reinterpret_cast<float*>(p), v.a, n);
   }
@@ -104,6 +138,13 @@ struct Instructions {
   }
   static void load_bool(Pc pc, Streams s, int64_t i, int64_t n, VecF, VecF, VecF, VecF) {
     return next(pc, s, i, n, Size::read_bools(stream_at(s, pc->x, i), n));
+  }
+  static void load_brain(Pc pc, Streams s, int64_t i, int64_t n, VecF, VecF, VecF, VecF) {
+    return next(pc, s, i, n, Size::read_brains(stream_at(s, pc->x, i), n));
+  }
+  static void store_brain(Pc pc, Streams s, int64_t i, int64_t n, VecF a, VecF b, VecF c, VecF d) {
+    Size::write_brains(const_cast<char*>(stream_at(s, pc->x, i)), {a, b, c, d}, n);
+    return next(pc, s, i, n, {a, b, c, d});
   }
   static void store(Pc pc, Streams s, int64_t i, int64_t n, VecF a, VecF b, VecF c, VecF d) {
     Size::write(const_cast<char*>(stream_at(s, pc->x, i)), {a, b, c, d}, n);
@@ -163,6 +204,8 @@ void fill_functions(FusedFunctions& t) {
   using I = Instructions<Size>;
   t.load = plain(I::load);
   t.load_bool = plain(I::load_bool);
+  t.load_brain = plain(I::load_brain);
+  t.store_brain = plain(I::store_brain);
   t.store = plain(I::store);
   t.store_bool = plain(I::store_bool);
   t.end = plain(I::end);

@@ -30,8 +30,8 @@ struct FusedInstruction {
 inline constexpr int kFusedBlock = 64;
 
 struct FusedFunctions {
-  FusedFunction load, load_bool;    // accumulator = x
-  FusedFunction store, store_bool;  // x = accumulator, which stays
+  FusedFunction load, load_bool, load_brain;     // accumulator = x
+  FusedFunction store, store_bool, store_brain;  // x = accumulator, which stays
   FusedFunction end;
   FusedFunction unary[kOpcodes];               // accumulator = f(accumulator)
   FusedFunction accumulator_first[kOpcodes];   // accumulator = f(accumulator, x)

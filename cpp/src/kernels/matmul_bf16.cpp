@@ -4,9 +4,8 @@
 
 #include "base/parallel.h"
 #include "base/scratch.h"
-#include "kernels/bf16_tile.h"
+#include "kernels/bf16_pack.h"
 #include "kernels/microkernel.h"
-#include "kernels/pack.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
@@ -93,7 +92,7 @@ void to_floats(const BrainHalf* from, std::int64_t stride, std::int64_t rows, st
   }
 }
 
-void run_converted(const Job& job) {
+void run_converted(const Job& job, const Bf16Epilogue& epilogue) {
   if (empty(job)) return;
   const Batch batch(job);
   Converted c(job);
@@ -103,6 +102,8 @@ void run_converted(const Job& job) {
   c.job.a = a;
   c.job.b = b;
   c.job.c = reinterpret_cast<float*>(memory + c.a_bytes + c.b_bytes);
+  c.job.bias = epilogue.bias;
+  c.job.activation = epilogue.activation;
   c.job.workspace = memory + c.a_bytes + c.b_bytes + c.c_bytes;
   for (std::int64_t t = 0; t < batch.count; ++t) {
     const Batch::Item item = batch.item(job, t);
@@ -121,6 +122,8 @@ std::int64_t converted_workspace(const Job& job) {
   return c.a_bytes + c.b_bytes + c.c_bytes + float_products().workspace(c.job);
 }
 
+std::int64_t nothing_packed(std::int64_t, std::int64_t) { return 0; }
+
 #if defined(ADDAX_BF16_NATIVE)
 
 // ---- With it. B is packed as a whole in panels of pairs; a task is some rows by one panel, its float32 sums stay in
@@ -130,59 +133,6 @@ constexpr int kRowsScratch = 0, kSumsScratch = 1;  // scratch slots
 constexpr std::int64_t kPairDepth = 384;           // pairs of a pass: the bytes of float32's kDepth
 constexpr std::int64_t kTaskRows = 144;
 constexpr std::int64_t kTaskWork = std::int64_t{1} << 20;  // multiplications a thread is worth waking for
-
-std::uint32_t bits_at(const BrainHalf* x) { return x->bits; }
-// Pair p of k contiguous elements, a zero behind an odd last one.
-std::uint32_t pair_at(const BrainHalf* x, std::int64_t p, std::int64_t k) {
-  return bits_at(x + 2 * p) | (2 * p + 1 < k ? bits_at(x + 2 * p + 1) << 16 : 0);
-}
-
-typedef std::uint32_t Wide __attribute__((vector_size(64)));
-typedef std::uint16_t Narrow __attribute__((vector_size(32)));
-
-// 16 values, or fewer and zeros, as whole numbers.
-ADDAX_INLINE Wide wide(const BrainHalf* x, std::int64_t lanes) {
-  Narrow bits{};
-  if (lanes == 16) {
-    __builtin_memcpy(&bits, x, sizeof bits);
-  } else {
-    for (std::int64_t i = 0; i < lanes; ++i) bits[i] = x[i].bits;
-  }
-  return __builtin_convertvector(bits, Wide);
-}
-
-// B(2p, j) and B(2p + 1, j) side by side, zero where k or n ends. Panel q holds columns 48q … 48q + 47.
-void pack_panel_of_pairs(const Job& job, const BrainHalf* b, std::int64_t ldb, std::int64_t q, std::uint32_t* out) {
-  const std::int64_t column = q * kPairColumns, columns = std::min<std::int64_t>(kPairColumns, job.n - column);
-  const std::int64_t pairs = ceil_div(job.k, 2);
-  if (job.transpose_b) {
-    const BrainHalf* const from = b + column * ldb;
-    if (job.k % 2 == 0 && ldb % 2 == 0 && reinterpret_cast<std::uintptr_t>(from) % sizeof(float) == 0) {
-      // Pairs lie side by side already: a panel of them is a panel of floats, moved, never computed with.
-      pack_panel(reinterpret_cast<const float*>(from), ldb / 2, true, reinterpret_cast<float*>(out), kPairColumns,
-                 pairs, columns);
-      return;
-    }
-    for (std::int64_t j = 0; j < kPairColumns; ++j) {
-      const BrainHalf* row = from + j * ldb;
-      for (std::int64_t p = 0; p < pairs; ++p) out[p * kPairColumns + j] = j < columns ? pair_at(row, p, job.k) : 0;
-    }
-    return;
-  }
-  for (std::int64_t p = 0; p < pairs; ++p) {
-    const BrainHalf* low = b + 2 * p * ldb + column;
-    const BrainHalf* high = 2 * p + 1 < job.k ? low + ldb : nullptr;
-    std::uint32_t* to = out + p * kPairColumns;
-    std::int64_t j = 0;
-    for (; j < columns; j += 16) {
-      const std::int64_t lanes = std::min<std::int64_t>(16, columns - j);
-      Wide pair = wide(low + j, lanes);
-      if (high != nullptr) pair |= wide(high + j, lanes) << 16;
-      __builtin_memcpy(to + j, &pair, sizeof pair);
-    }
-    std::fill(to + j, to + kPairColumns, 0u);
-  }
-}
 
 // Whether the pairs of a row of A can be read where they are: nothing may follow an odd last element but a zero.
 bool rows_in_place(const Job& job) { return !job.transpose_a && job.k % 2 == 0; }
@@ -199,30 +149,15 @@ void pack_rows_of_pairs(const Job& job, const BrainHalf* a, std::int64_t lda, st
   }
   for (std::int64_t p = 0; p < pairs; ++p) {
     const BrainHalf* low = a + 2 * p * lda + row;
-    const BrainHalf* high = low + lda;
-    if (2 * p + 1 < job.k) {
-      for (std::int64_t i = 0; i < rows; ++i) out[p * rows + i] = bits_at(low + i) | bits_at(high + i) << 16;
-    } else {
-      for (std::int64_t i = 0; i < rows; ++i) out[p * rows + i] = bits_at(low + i);
+    const BrainHalf* high = 2 * p + 1 < job.k ? low + lda : nullptr;
+    std::uint32_t* to = out + p * rows;
+    std::int64_t i = 0;
+    for (; i + 16 <= rows; i += 16) {
+      Wide pair = wide(low + i, 16);
+      if (high != nullptr) pair |= wide(high + i, 16) << 16;
+      __builtin_memcpy(to + i, &pair, sizeof pair);
     }
-  }
-}
-
-// to_brain_half on vectors.
-void round_rows(const float* sums, std::int64_t rows, std::int64_t columns, BrainHalf* c, std::int64_t ldc) {
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; j += 16) {
-      Wide bits;
-      __builtin_memcpy(&bits, sums + i * kPairColumns + j, sizeof bits);
-      const Wide nan = bits >> 16 | 0x40, rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-      const Wide result = (bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded;
-      const Narrow halves = __builtin_convertvector(result, Narrow);
-      if (columns - j >= 16) {
-        __builtin_memcpy(c + i * ldc + j, &halves, sizeof halves);
-      } else {
-        for (std::int64_t u = 0; u < columns - j; ++u) c[i * ldc + j + u].bits = halves[u];
-      }
-    }
+    for (; i < rows; ++i) to[i] = low[i].bits | (high != nullptr ? std::uint32_t{high[i].bits} << 16 : 0);
   }
 }
 
@@ -234,7 +169,8 @@ struct Cut {
 };
 
 void run_task(const Job& job, const Batch& batch, const Cut& shape, const Batch::Item& item, std::int64_t row_task,
-              std::int64_t first_panel, std::int64_t last_panel, const std::uint32_t* panels) {
+              std::int64_t first_panel, std::int64_t last_panel, const std::uint32_t* panels,
+              const Bf16Epilogue& epilogue) {
   const std::int64_t first = cut(job.m, shape.row_tasks, row_task), last = cut(job.m, shape.row_tasks, row_task + 1);
   PairTile tile{};
   tile.step = 4;
@@ -255,7 +191,9 @@ void run_task(const Job& job, const Batch& batch, const Cut& shape, const Batch:
     const int vectors = static_cast<int>(ceil_div(columns, 16));
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
       const std::int64_t p0 = cut(shape.pairs, chunks, chunk);
-      tile.pairs = cut(shape.pairs, chunks, chunk + 1) - p0;
+      const PairRun run{0, 0, cut(shape.pairs, chunks, chunk + 1) - p0};
+      tile.runs = &run;
+      tile.run_count = 1;
       tile.b = panels + q * shape.panel_size() + p0 * kPairColumns;
       tile.accumulate = chunk > 0;
       for (std::int64_t i = 0; i < blocks; ++i) {
@@ -265,39 +203,60 @@ void run_task(const Job& job, const Batch& batch, const Cut& shape, const Batch:
         run_pair_tile(static_cast<int>(cut(last - first, blocks, i + 1) - row), vectors, tile);
       }
     }
-    round_rows(sums, last - first, columns, item.c + first * batch.ldc + column, batch.ldc);
+    const float* bias = epilogue.bias == nullptr ? nullptr : epilogue.bias + column;
+    round_rows(sums, last - first, columns, bias, epilogue.activation, item.c + first * batch.ldc + column, batch.ldc);
   }
 }
 
-void run_native(const Job& job) {
+// All panels of B, in parallel.
+void pack_panels(const BrainHalf* b, std::int64_t ldb, bool transposed, std::int64_t k, std::int64_t n,
+                 std::uint32_t* out) {
+  const std::int64_t panels = ceil_div(n, kPairColumns), size = ceil_div(k, 2) * kPairColumns;
+  parallel_for(panels, std::max<std::int64_t>(1, (1 << 16) / std::max<std::int64_t>(1, size)),
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t q = first; q < last; ++q) {
+                   const std::int64_t column = q * kPairColumns;
+                   pack_pairs(b + column * (transposed ? ldb : 1), ldb, transposed, k,
+                              std::min<std::int64_t>(kPairColumns, n - column), out + q * size);
+                 }
+               });
+}
+
+void run_native(const Job& job, const Bf16Epilogue& epilogue) {
   if (empty(job)) return;
   const Batch batch(job);
   const Cut shape(job);
-  auto* const panels = static_cast<std::uint32_t*>(job.workspace);
-  const std::int64_t pack_grain = std::max<std::int64_t>(1, (1 << 16) / std::max<std::int64_t>(1, shape.panel_size()));
+  auto* const own = static_cast<std::uint32_t*>(job.workspace);
   const std::int64_t work = std::max<std::int64_t>(1, kTaskRows * kPairColumns * job.k);
   for (std::int64_t t = 0; t < batch.count; ++t) {
     const Batch::Item item = batch.item(job, t);
-    parallel_for(shape.panels, pack_grain, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t q = first; q < last; ++q)
-        pack_panel_of_pairs(job, item.b, batch.ldb, q, panels + q * shape.panel_size());
-    });
+    if (!job.packed_b) pack_panels(item.b, batch.ldb, job.transpose_b, job.k, job.n, own);
+    const std::uint32_t* panels = job.packed_b ? reinterpret_cast<const std::uint32_t*>(job.b) : own;
     // Panels of one row task one after another: the rows of A stay in L2.
     const std::int64_t grain = std::max<std::int64_t>(1, kTaskWork / work);
     parallel_for(shape.row_tasks * shape.panels, grain, [&](std::int64_t first, std::int64_t last) {
       while (first < last) {
         const std::int64_t row_task = first / shape.panels, q = first % shape.panels;
         const std::int64_t until = std::min(shape.panels, q + last - first);
-        run_task(job, batch, shape, item, row_task, q, until, panels);
+        run_task(job, batch, shape, item, row_task, q, until, panels, epilogue);
         first += until - q;
       }
     });
   }
 }
 
+std::int64_t native_packed_size(std::int64_t k, std::int64_t n) {
+  return ceil_div(n, kPairColumns) * kPairColumns * ceil_div(k, 2) * 2;
+}
+
+void native_pack(const BrainHalf* b, std::int64_t ldb, bool transpose_b, std::int64_t k, std::int64_t n,
+                 BrainHalf* packed) {
+  pack_panels(b, ldb, transpose_b, k, n, reinterpret_cast<std::uint32_t*>(packed));
+}
+
 std::int64_t native_workspace(const Job& job) {
   const Cut shape(job);
-  return empty(job) ? 0 : shape.panels * shape.panel_size() * 4;
+  return empty(job) || job.packed_b ? 0 : shape.panels * shape.panel_size() * 4;
 }
 
 #endif
@@ -305,9 +264,10 @@ std::int64_t native_workspace(const Job& job) {
 }  // namespace
 
 void fill(Bf16MatmulKernels& kernels) {
-  kernels = {&run_converted, &converted_workspace, false};
+  kernels = {&run_converted, &converted_workspace, &nothing_packed, nullptr, false};
 #if defined(ADDAX_BF16_NATIVE)
-  if (__builtin_cpu_supports("avx512bf16")) kernels = {&run_native, &native_workspace, true};
+  if (__builtin_cpu_supports("avx512bf16"))
+    kernels = {&run_native, &native_workspace, &native_packed_size, &native_pack, true};
 #endif
 }
 

@@ -9,12 +9,22 @@
 
 namespace addax::kernels {
 
-// Of the job: sizes, strides, flags of transposition and the batch. Bias, activation, tail, accumulate and packed_b are
+// What becomes of the float32 sums before they are rounded.
+struct Bf16Epilogue {
+  const float* bias = nullptr;  // one value for each column (channel) of the result, or null
+  Activation activation = Activation::none;
+};
+
+// Of the job: sizes, strides, flags of transposition, the batch and packed_b. Bias, activation, tail and accumulate are
 // not for this family.
 struct Bf16MatmulKernels {
-  void (*run)(const Matmul<BrainHalf>& job);
+  void (*run)(const Matmul<BrainHalf>& job, const Bf16Epilogue& epilogue);
   std::int64_t (*workspace)(const Matmul<BrainHalf>& job);  // bytes; reads sizes and flags, no data
-  bool native;                                              // multiplies bfloat16; else converts to float32
+  // As MatmulFunctions: op(B) as the kernel reads it. 0 elements: this machine reads B as it lies.
+  std::int64_t (*packed_size)(std::int64_t k, std::int64_t n);
+  void (*pack)(const BrainHalf* b, std::int64_t ldb, bool transpose_b, std::int64_t k, std::int64_t n,
+               BrainHalf* packed);
+  bool native;  // multiplies bfloat16; else converts to float32
 };
 
 namespace baseline {

@@ -19,4 +19,7 @@ inline kernels::Activation activation_of(const Run& r) {
   return activation_named(r.attributes().string("activation"), r.operation().name);
 }
 
+// The type of the bias, which is added before the sum is rounded.
+inline DType sum_type(DType dtype) { return dtype == DType::bfloat16 ? DType::float32 : dtype; }
+
 }  // namespace addax::ops

@@ -1,5 +1,6 @@
 // The only door: shape rule, then run or record, then the tapes.
 #include <algorithm>
+#include <optional>
 
 #include "addax/program.h"
 #include "addax/tape.h"
@@ -47,30 +48,34 @@ Values run_now(const Operation& operation, std::span<const Value> inputs, const 
   return results;
 }
 
+Specs specs_of(const Operation& operation, std::span<const Value> inputs) {
+  Specs specs;
+  specs.reserve(inputs.size());
+  for (const Value& value : inputs) {
+    if (!value) fail(ErrorKind::type, operation.name, ": an input is empty");
+    specs.push_back(value.spec());
+  }
+  return specs;
+}
+
 }  // namespace
+
+Values run_or_record(const Operation& operation, std::span<const Value> inputs, Attributes& attributes) {
+  const Specs specs = infer(operation, specs_of(operation, inputs), attributes);
+  const bool symbolic = std::any_of(inputs.begin(), inputs.end(), [](const Value& v) { return v.symbolic(); });
+  if (!symbolic && !symbolic_attributes(attributes)) return run_now(operation, inputs, attributes, specs);
+  const std::shared_ptr<Recording> recording = Recording::current();
+  if (recording == nullptr)
+    fail(ErrorKind::type, operation.name, ": a symbolic value is used outside of the recording that it belongs to");
+  return recording->record(operation, inputs, attributes, specs);
+}
 
 Values apply(const Operation& operation, std::span<const Value> inputs, Attributes attributes) {
   attributes = normalize(operation, std::move(attributes));
-  Specs specs_in;
-  specs_in.reserve(inputs.size());
-  bool symbolic = false;
-  for (const Value& value : inputs) {
-    if (!value) fail(ErrorKind::type, operation.name, ": an input is empty");
-    specs_in.push_back(value.spec());
-    symbolic = symbolic || value.symbolic();
-  }
-  if (const auto half = widened_half(operation, specs_in, attributes))
-    return apply_widened(operation, inputs, std::move(attributes), *half);
-  const Specs specs = infer(operation, specs_in, attributes);
-  Values outputs;
-  if (symbolic || symbolic_attributes(attributes)) {
-    const std::shared_ptr<Recording> recording = Recording::current();
-    if (recording == nullptr)
-      fail(ErrorKind::type, operation.name, ": a symbolic value is used outside of the recording that it belongs to");
-    outputs = recording->record(operation, inputs, attributes, specs);
-  } else {
-    outputs = run_now(operation, inputs, attributes, specs);
-  }
+  const std::optional<DType> half = widened_half(operation, specs_of(operation, inputs), attributes);
+  if (half && !operation.traits.elementwise) return apply_widened(operation, inputs, attributes, *half);
+  Values outputs =
+      half ? run_widened(operation, inputs, attributes, *half) : run_or_record(operation, inputs, attributes);
   Tape::write(operation, attributes, inputs, outputs);
   return outputs;
 }

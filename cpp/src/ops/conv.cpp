@@ -14,6 +14,7 @@
 namespace addax::ops {
 namespace {
 
+using kernels::BrainHalf;
 using kernels::Conv;
 using kernels::ConvPass;
 using kernels::ConvShape;
@@ -74,9 +75,16 @@ bool is_packed(const Attributes& attributes) {
   return attributes.has("kernel") && !attributes.integers("kernel").empty();
 }
 
+// The types that have kernels.
+template <Kind kind>
+void require_convolution(const Infer& in) {
+  if (kind == Kind::depthwise || in.dtype(0) != DType::bfloat16) in.require_floating(0);
+}
+
 // The image and the weights; an epilogue has more inputs.
+template <Kind kind>
 void require_floats(const Infer& in) {
-  in.require_floating(0);
+  require_convolution<kind>(in);
   in.require_dtype(1, in.dtype(0));
 }
 
@@ -90,7 +98,7 @@ Dims weights_of(const Infer& in, int rank) {
   if (static_cast<int>(kernel.size()) != rank) in.error("'kernel' must have ", rank, " entries");
   for (const std::int64_t size : kernel)
     if (size < 0) in.error("'kernel' must not have negative entries");
-  in.require_dtype(0, DType::float32);
+  if (in.dtype(0) == DType::float64) in.type_error("weights of float64 are not packed");
   in.require_rank(1, 1);
   return Dims(kernel.begin(), kernel.end());
 }
@@ -106,7 +114,7 @@ void check_packed(const Infer& in, const Dims& image, const Dims& w, ConvPass pa
 
 template <Kind kind>
 Specs infer_forward(const Infer& in) {
-  require_floats(in);
+  require_floats<kind>(in);
   const Dims w = weights_of(in, spatial_rank(in, 0) + 2);
   const Specs out = {{in.dtype(0), result_dims<kind>(in, in.dims(0), w)}};
   check_packed(in, in.dims(0), w, ConvPass::forward);
@@ -116,7 +124,7 @@ Specs infer_forward(const Infer& in) {
 // (dy, w) → dL/dx of the given shape.
 template <Kind kind>
 Specs infer_data(const Infer& in) {
-  require_floats(in);
+  require_floats<kind>(in);
   const int rank = spatial_rank(in, 0) + 2;
   const Dims w = weights_of(in, rank);
   const Dims& shape = in.attributes().dims("shape");
@@ -141,7 +149,7 @@ Specs infer_epilogue(const Infer& in) {
   if (own == 3) {
     if (in.count() < 3) in.error("the bias is missing");
     in.require_rank(2, 1);
-    in.require_dtype(2, in.dtype(0));
+    in.require_dtype(2, sum_type(in.dtype(0)));
     in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result's channels");
   }
   return infer_tail(in, own, out[0]);
@@ -154,7 +162,7 @@ std::shared_ptr<void> prepare_epilogue(const Run& r) {
 // (x, dy) → dL/dw for the given kernel size.
 template <Kind kind>
 Specs infer_kernel(const Infer& in) {
-  in.require_floating(0);
+  require_convolution<kind>(in);
   in.require_same_dtypes();
   const int spatial = spatial_rank(in, 0);
   in.require_rank(1, spatial + 2);
@@ -198,8 +206,11 @@ ConvShape kernel_shape(const Run& r) {
   return conv_shape(kind, r.attributes(), r.input(0).shape, r.input(1).shape, r.output(0).shape);
 }
 
-template <class Body>
+template <Kind kind, class Body>
 auto with_type(const Run& r, const Body& body) {
+  if constexpr (kind == Kind::direct) {
+    if (r.input(0).dtype == DType::bfloat16) return body(TypeTag<BrainHalf>{});
+  }
   return visit_floating(r.input(0).dtype, r.operation().name, body);
 }
 
@@ -214,7 +225,7 @@ void with_job(const Run& r, const ConvShape& shape, const Body& body) {
   job.workspace = r.workspace();
   if (!r.operation().traits.internal) return body(job);
   const int own = own_inputs(r.attributes());
-  if (own == 3) job.bias = r.in<T>(2);
+  if (own == 3) job.bias = r.in<kernels::Sum<T>>(2);
   job.activation = activation_of(r);
   if constexpr (std::is_same_v<T, float>) {
     const TailCall call(r, r.prepared<PreparedTail>(), own);
@@ -228,7 +239,7 @@ void with_job(const Run& r, const ConvShape& shape, const Body& body) {
 
 template <Kind kind>
 void run_forward(const Run& r) {
-  with_type(r, [&](auto tag) {
+  with_type<kind>(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
     with_job<T>(r, forward_shape<kind>(r), [&](Conv<T>& job) {
       job.x = r.in<T>(0);
@@ -239,7 +250,7 @@ void run_forward(const Run& r) {
 
 template <Kind kind>
 void run_data(const Run& r) {
-  with_type(r, [&](auto tag) {
+  with_type<kind>(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
     with_job<T>(r, data_shape<kind>(r), [&](Conv<T>& job) {
       job.y = r.in<T>(0);
@@ -250,7 +261,7 @@ void run_data(const Run& r) {
 
 template <Kind kind>
 void run_kernel(const Run& r) {
-  with_type(r, [&](auto tag) {
+  with_type<kind>(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
     Conv<T> job{};
     job.shape = kernel_shape<kind>(r);
@@ -264,14 +275,14 @@ void run_kernel(const Run& r) {
 
 template <Kind kind>
 std::int64_t forward_workspace(const Run& r) {
-  return with_type(r, [&](auto tag) {
+  return with_type<kind>(r, [&](auto tag) {
     const ConvShape shape = forward_shape<kind>(r);
     return conv_functions<kind, typename decltype(tag)::type>(shape, ConvPass::forward).forward_workspace(shape);
   });
 }
 template <Kind kind>
 std::int64_t data_workspace(const Run& r) {
-  return with_type(r, [&](auto tag) {
+  return with_type<kind>(r, [&](auto tag) {
     const ConvShape shape = data_shape<kind>(r);
     return conv_functions<kind, typename decltype(tag)::type>(shape, ConvPass::data_gradient)
         .data_gradient_workspace(shape);
@@ -279,7 +290,7 @@ std::int64_t data_workspace(const Run& r) {
 }
 template <Kind kind>
 std::int64_t kernel_workspace(const Run& r) {
-  return with_type(r, [&](auto tag) {
+  return with_type<kind>(r, [&](auto tag) {
     const ConvShape shape = kernel_shape<kind>(r);
     return conv_functions<kind, typename decltype(tag)::type>(shape, ConvPass::kernel_gradient)
         .kernel_gradient_workspace(shape);
@@ -303,23 +314,31 @@ ConvPass pass_of(const Attributes& attributes) {
   return attributes.flag("transposed") ? ConvPass::data_gradient : ConvPass::forward;
 }
 
+// Calls body(functions) for the type of weights to pack.
+template <class Body>
+auto with_packed(DType dtype, const ConvShape& shape, ConvPass pass, const Body& body) {
+  if (dtype == DType::bfloat16) return body(conv_functions<Kind::direct, BrainHalf>(shape, pass));
+  return body(conv_functions<Kind::direct, float>(shape, pass));
+}
+
 std::int64_t packed_size(const Infer& in, Dims image, const Dims& w, ConvPass pass) {
   image[0] = Dim(1);
   const Shape x = to_shape(image), y = to_shape(result_dims<Kind::direct>(in, image, w));
   const ConvShape shape = conv_shape(Kind::direct, in.attributes(), x, y, to_shape(w));
-  return conv_functions<Kind::direct, float>(shape, pass).packed_size(shape, pass == ConvPass::data_gradient);
+  return with_packed(in.dtype(0), shape, pass,
+                     [&](const auto& f) { return f.packed_size(shape, pass == ConvPass::data_gradient); });
 }
 
 // w → its packed form for the convolution of images of dims `image`, of a batch of 1, to results of dims `result`.
 Specs infer_pack(const Infer& in) {
-  in.require_dtype(0, DType::float32);
+  if (in.dtype(0) != DType::bfloat16) in.require_dtype(0, DType::float32);
   const int rank = spatial_rank(in, 0) + 2;
   const Dims &image = in.attributes().dims("image"), &result = in.attributes().dims("result");
   if (static_cast<int>(image.size()) != rank || static_cast<int>(result.size()) != rank)
     in.error("'image' and 'result' must have rank ", rank, "; received ", image, " and ", result);
   require_sizes(in, image, "image");
   require_equal_dims(in, result, result_dims<Kind::direct>(in, image, in.dims(0)), "sizes of the result");
-  return {{DType::float32, {Dim(packed_size(in, image, in.dims(0), pass_of(in.attributes())))}}};
+  return {{in.dtype(0), {Dim(packed_size(in, image, in.dims(0), pass_of(in.attributes())))}}};
 }
 
 void run_pack(const Run& r) {
@@ -327,8 +346,9 @@ void run_pack(const Run& r) {
   const ConvShape shape = conv_shape(Kind::direct, attributes, to_shape(attributes.dims("image")),
                                      to_shape(attributes.dims("result")), r.input(0).shape);
   const ConvPass pass = pass_of(attributes);
-  conv_functions<Kind::direct, float>(shape, pass)
-      .pack(shape, pass == ConvPass::data_gradient, r.in<float>(0), r.out<float>(0));
+  with_packed(r.input(0).dtype, shape, pass, [&]<class T>(const kernels::ConvFunctions<T>& f) {
+    f.pack(shape, pass == ConvPass::data_gradient, r.in<T>(0), r.out<T>(0));
+  });
 }
 
 // ---- Gradients. y(x, w), its data gradient dx(dy, w) and its kernel gradient dw(x, dy) are the three faces of one
@@ -399,6 +419,9 @@ Specifications with(Specifications list, AttributeSpec more) {
 }
 
 template <Kind kind>
+constexpr Halves kHalves = kind == Kind::direct ? Halves::bfloat16 : Halves::widened;
+
+template <Kind kind>
 Operation forward_operation(const char* name) {
   return {.name = name,
           .min_inputs = 2,
@@ -408,7 +431,8 @@ Operation forward_operation(const char* name) {
           .run = run_forward<kind>,
           .workspace = forward_workspace<kind>,
           .flops = flops<kind, forward_shape<kind>>,
-          .gradient = forward_gradient<kind>};
+          .gradient = forward_gradient<kind>,
+          .traits = {.halves = kHalves<kind>}};
 }
 
 template <Kind kind>
@@ -421,7 +445,8 @@ Operation data_operation(const char* name) {
           .run = run_data<kind>,
           .workspace = data_workspace<kind>,
           .flops = flops<kind, data_shape<kind>>,
-          .gradient = data_gradient<kind>};
+          .gradient = data_gradient<kind>,
+          .traits = {.halves = kHalves<kind>}};
 }
 
 template <Kind kind>
@@ -434,7 +459,8 @@ Operation kernel_operation(const char* name) {
           .run = run_kernel<kind>,
           .workspace = kernel_workspace<kind>,
           .flops = flops<kind, kernel_shape<kind>>,
-          .gradient = kernel_gradient<kind>};
+          .gradient = kernel_gradient<kind>,
+          .traits = {.halves = kHalves<kind>}};
 }
 
 constexpr const char* kMadeByPasses = "made by a pass that runs after differentiation";

@@ -343,7 +343,8 @@ std::vector<Operation> make_table() {
       {.name = "cast",
        .min_inputs = 1,
        .max_inputs = 1,
-       .attributes = {{"dtype", AttributeKind::dtype}},
+       // Made by `apply` between a 16-bit float and the float32 that it is computed in: a program may keep float32.
+       .attributes = {{"dtype", AttributeKind::dtype}, {"implied", AttributeKind::flag, Attribute(false)}},
        .infer = infer_cast,
        .run = run_cast,
        .gradient = cast_gradient,

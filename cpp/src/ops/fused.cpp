@@ -1,5 +1,8 @@
 #include "ops/fused.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "ops/operation.h"
 
 namespace addax::ops {
@@ -7,18 +10,18 @@ namespace {
 
 using kernels::FusedPlan;
 
+constexpr DType kOutputTypes[] = {DType::float32, DType::boolean, DType::bfloat16};
+
 Specs infer_fused(const Infer& in) {
   FusedPlan plan;
   if (const char* problem = make_fused_plan(in.attributes(), in.count(), plan)) in.error(problem);
   Dims dims;
   for (int i = 0; i < in.count(); ++i) {
-    if (in.dtype(i) != DType::float32 && in.dtype(i) != DType::boolean)
-      in.type_error("input ", i, " must be float32 or bool");
+    if (!fusable(in.dtype(i))) in.type_error("input ", i, " must be float32, bfloat16 or bool");
     dims = i == 0 ? in.dims(0) : broadcast(dims, in.dims(i), in.name());
   }
   Specs out;
-  for (int j = 0; j < plan.outputs; ++j)
-    out.push_back({plan.output[j].boolean ? DType::boolean : DType::float32, dims});
+  for (int j = 0; j < plan.outputs; ++j) out.push_back({output_dtype(plan.output[j]), dims});
   return out;
 }
 
@@ -33,7 +36,7 @@ std::shared_ptr<void> prepare_fused(const Run& r) {
   make_fused_plan(r.attributes(), r.input_count(), plan);
   kernels::OperandShape shapes[kernels::kMaxOperands];
   for (int i = 0; i < r.input_count(); ++i) {
-    plan.operand_is_bool[i] = r.input(i).dtype == DType::boolean;
+    plan.operand_type[i] = static_cast<kernels::Element>(r.input(i).dtype);
     shapes[i] = {r.input(i).shape.begin(), r.input(i).shape.rank()};
   }
   const Shape& shape = r.output(0).shape;
@@ -75,11 +78,19 @@ const char* make_fused_plan(const Attributes& attributes, int inputs, kernels::F
     }
   }
   for (std::size_t j = 0; j < outputs.size(); j += 2) {
-    if (outputs[j] < 0 || outputs[j] > 255) return "an output is out of range";
-    plan.output[j / 2] = {static_cast<int>(outputs[j]), outputs[j + 1] != 0};
+    if (outputs[j] < 0 || outputs[j] > 255 || outputs[j + 1] < 0 || outputs[j + 1] >= std::ssize(kOutputTypes))
+      return "an output is out of range";
+    plan.output[j / 2] = {static_cast<int>(outputs[j]),
+                          static_cast<kernels::Element>(kOutputTypes[static_cast<std::size_t>(outputs[j + 1])])};
   }
   return kernels::check_fused(plan);
 }
+
+std::int64_t output_code(DType dtype) {
+  return std::find(std::begin(kOutputTypes), std::end(kOutputTypes), dtype) - std::begin(kOutputTypes);
+}
+DType output_dtype(const kernels::FusedOutput& output) { return static_cast<DType>(output.type); }
+bool fusable(DType dtype) { return kernels::fusable(static_cast<kernels::Element>(dtype)); }
 
 std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name) {
   if (operation_name == "stop_gradient") return kernels::Opcode::identity;

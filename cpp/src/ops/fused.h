@@ -1,10 +1,11 @@
 // What the fusion pass needs to know of the operation `fused`.
 //
 // fused(x0, x1, …){steps, immediates, outputs} computes several element-wise operations in one walk over memory. Inputs
-// are float32 or bool of shapes that broadcast together; every output has the broadcast shape.
+// are float32, bfloat16 or bool of shapes that broadcast together; every output has the broadcast shape.
 //
 //   steps       four integers per step: opcode (kernels::Opcode), and up to three arguments (0 where the opcode takes
-//   fewer) immediates  numbers outputs     two integers per output: the value, and 1 for bool or 0 for float32
+//   fewer) immediates  numbers outputs     two integers per output: the value, and 0 for float32, 1 for bool
+//   or 2 for bfloat16
 //
 // Arguments and outputs name values: inputs 0 … I − 1, immediates I … I + M − 1, the results of the steps from I + M
 // on. Limits stand in kernels/fused.h. A bool is 0 or 1 as a value; so `cast` from bool to float32 is the step
@@ -23,6 +24,12 @@ namespace addax::ops {
 // The opcode of an operation's step, if lists may have it: every operation of elementwise.cpp but `cast` and those of
 // integers' bits.
 std::optional<kernels::Opcode> fused_opcode(std::string_view operation_name);
+
+// The number of a type among a list's outputs; of float32, bool or bfloat16.
+std::int64_t output_code(DType dtype);
+DType output_dtype(const kernels::FusedOutput& output);
+// Whether an operand or output of a list may have the type.
+bool fusable(DType dtype);
 
 // Operations made of lists, each in its own file; they stand in fused.cpp's family.
 Operation fused_segments_operation();

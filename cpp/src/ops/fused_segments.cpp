@@ -50,14 +50,12 @@ Specs infer_segments(const Infer& in) {
     for (int k = 0; k < plan.operands; ++k) {
       const int i = segments.input(s, k);
       if (i < 0 || i >= in.count()) in.error("segment ", s, " has an operand that is no input");
-      if (in.dtype(i) != in.dtype(segments.input(0, k)) ||
-          (in.dtype(i) != DType::float32 && in.dtype(i) != DType::boolean))
-        in.type_error("operand ", k, " must be float32, or bool, in all segments");
+      if (in.dtype(i) != in.dtype(segments.input(0, k)) || !fusable(in.dtype(i)))
+        in.type_error("operand ", k, " must be float32, or bfloat16, or bool, in all segments");
       if (in.rank(i) > 0 && dims.empty()) dims = in.dims(i);
       if (in.rank(i) > 0 && dims != in.dims(i)) in.error("the operands of segment ", s, " have different shapes");
     }
-    for (int j = 0; j < plan.outputs; ++j)
-      out.push_back({plan.output[j].boolean ? DType::boolean : DType::float32, dims});
+    for (int j = 0; j < plan.outputs; ++j) out.push_back({output_dtype(plan.output[j]), dims});
   }
   return out;
 }
@@ -76,7 +74,7 @@ std::shared_ptr<void> prepare_segments(const Run& r) {
   make_plan(r.attributes(), plan);
   const Segments segments(r.attributes(), plan);
   for (int k = 0; k < plan.operands; ++k)
-    plan.operand_is_bool[k] = r.input(segments.input(0, k)).dtype == DType::boolean;
+    plan.operand_type[k] = static_cast<kernels::Element>(r.input(segments.input(0, k)).dtype);
   auto prepared = std::make_shared<Prepared>(Prepared{kernels::FusedCode(plan), {}, {}, {}, {}});
   const auto operands = static_cast<std::size_t>(segments.count() * plan.operands);
   prepared->operands.resize(operands);

@@ -24,13 +24,19 @@ std::int64_t packed_columns(const Attributes& attributes) {
 }
 
 std::int64_t packed_size(DType dtype, std::int64_t k, std::int64_t n) {
+  if (dtype == DType::bfloat16) return kernels::kernels().matmul_bf16.packed_size(k, n);
   const kernels::MatmulKernels& matmul = kernels::kernels().matmul;
   return dtype == DType::float64 ? matmul.f64.packed_size(k, n) : matmul.f32.packed_size(k, n);
 }
 
+// The types that have kernels.
+void require_product(const Infer& in) {
+  if (in.dtype(0) != DType::bfloat16) in.require_floating(0);
+}
+
 // Of the first two inputs; an epilogue has more.
 Specs infer_product(const Infer& in) {
-  if (in.dtype(0) != DType::bfloat16) in.require_floating(0);
+  require_product(in);
   if (in.count() == 2) in.require_same_dtypes();
   in.require_dtype(1, in.dtype(0));
   in.require_rank_at_least(0, 2);
@@ -48,7 +54,7 @@ Specs infer_product(const Infer& in) {
 
 // A times weights in the kernel's panels: the layout follows from the sizes, so those must be known.
 Specs infer_packed(const Infer& in, std::int64_t columns) {
-  in.require_floating(0);
+  require_product(in);
   in.require_rank_at_least(0, 2);
   in.require_rank(1, 1);
   in.require_dtype(1, in.dtype(0));
@@ -63,7 +69,7 @@ Specs infer_packed(const Infer& in, std::int64_t columns) {
 }
 
 Specs infer_pack(const Infer& in) {
-  in.require_floating(0);
+  require_product(in);
   in.require_rank(0, 2);
   const Shape b = to_shape(in.dims(0));
   const bool transposed = in.attributes().flag("transpose_b");
@@ -75,14 +81,14 @@ int own_inputs(const Attributes& attributes) { return attributes.flag("bias") ? 
 
 Specs infer_epilogue(const Infer& in) {
   const std::int64_t columns = packed_columns(in.attributes());
-  in.require_floating(0);
+  require_product(in);
   const Specs out = columns != 0 ? infer_packed(in, columns) : infer_product(in);
   activation_of(in);
   const int own = own_inputs(in.attributes());
   if (own == 3) {
     if (in.count() < 3) in.error("the bias is missing");
     in.require_rank(2, 1);
-    in.require_dtype(2, in.dtype(0));
+    in.require_dtype(2, sum_type(in.dtype(0)));
     in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result");
   }
   return infer_tail(in, own, out[0]);
@@ -165,7 +171,7 @@ void run_product(const Run& r) {
   visit_product(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (std::is_same_v<T, kernels::BrainHalf>) {
-      kernels::kernels().matmul_bf16.run(job_of<T>(r));
+      kernels::kernels().matmul_bf16.run(job_of<T>(r), {});
     } else {
       kernels::kernels().matmul.of<T>().run(job_of<T>(r));
     }
@@ -173,7 +179,7 @@ void run_product(const Run& r) {
 }
 
 std::shared_ptr<void> prepare_epilogue(const Run& r) {
-  return visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) -> std::shared_ptr<void> {
+  return visit_product(r, [&](auto tag) -> std::shared_ptr<void> {
     using T = typename decltype(tag)::type;
     auto prepared = std::make_shared<Prepared<T>>();
     prepared->job = shape_of<T>(r);
@@ -185,18 +191,23 @@ std::shared_ptr<void> prepare_epilogue(const Run& r) {
 }
 
 void run_epilogue(const Run& r) {
-  visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+  visit_product(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Prepared<T>& prepared = r.prepared<Prepared<T>>();
     Matmul<T> job = job_of<T>(r);
-    if (prepared.own_inputs == 3) job.bias = r.in<T>(2);
+    if constexpr (std::is_same_v<T, kernels::BrainHalf>) {
+      const float* bias = prepared.own_inputs == 3 ? r.in<float>(2) : nullptr;
+      return kernels::kernels().matmul_bf16.run(job, {bias, job.activation});
+    } else if (prepared.own_inputs == 3) {
+      job.bias = r.in<T>(2);
+    }
     if constexpr (std::is_same_v<T, float>) {
       const TailCall call(r, prepared.tail, prepared.own_inputs);
       job.c = call.result();
       job.tail = call.tail();
       kernels::kernels().matmul.f32.run(job);
-    } else {
-      kernels::kernels().matmul.of<T>().run(job);
+    } else if constexpr (std::is_same_v<T, double>) {
+      kernels::kernels().matmul.f64.run(job);
     }
   });
 }
@@ -208,12 +219,16 @@ std::int64_t product_flops(const Run& r) {
 }
 
 void run_pack(const Run& r) {
-  visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+  visit_product(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Shape& b = r.input(0).shape;
     const bool transposed = r.attributes().flag("transpose_b");
-    kernels::kernels().matmul.of<T>().pack(r.in<T>(0), b[1], transposed, b[transposed ? 1 : 0], b[transposed ? 0 : 1],
-                                           r.out<T>(0));
+    const std::int64_t k = b[transposed ? 1 : 0], n = b[transposed ? 0 : 1];
+    if constexpr (std::is_same_v<T, kernels::BrainHalf>) {
+      kernels::kernels().matmul_bf16.pack(r.in<T>(0), b[1], transposed, k, n, r.out<T>(0));
+    } else {
+      kernels::kernels().matmul.of<T>().pack(r.in<T>(0), b[1], transposed, k, n, r.out<T>(0));
+    }
   });
 }
 

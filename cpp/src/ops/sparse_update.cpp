@@ -80,7 +80,7 @@ Specs infer_sparse_update(const Infer& in) {
   }
   Specs out;
   for (int j = 0; j < plan.outputs; ++j) {
-    if (plan.output[j].boolean) in.error("outputs must be float32");
+    if (plan.output[j].type != kernels::Element::float32) in.error("outputs must be float32");
     out.push_back({DType::float32, table});
   }
   return out;

@@ -33,16 +33,15 @@ Specs infer_tail(const Infer& in, int own_inputs, const Spec& result) {
     in.error("tail: ", problem);
   if (result.dtype != DType::float32) in.type_error("a tail needs a float32 result");
   for (int i = own_inputs; i < in.count(); ++i) {
-    if (in.dtype(i) != DType::float32 && in.dtype(i) != DType::boolean)
-      in.type_error("input ", i, " must be float32 or bool");
+    if (!fusable(in.dtype(i))) in.type_error("input ", i, " must be float32, bfloat16 or bool");
     if (broadcast(result.dims, in.dims(i), in.name()) != result.dims)
       in.error("input ", i, " does not broadcast to the result's shape ", result.dims);
   }
   Specs out;
   bool room = in.attributes().flag("tail_keep");
   for (int j = 0; j < plan.outputs; ++j) {
-    out.push_back({plan.output[j].boolean ? DType::boolean : DType::float32, result.dims});
-    room = room || !plan.output[j].boolean;
+    out.push_back({output_dtype(plan.output[j]), result.dims});
+    room = room || out.back().dtype == DType::float32;
   }
   if (!room) in.error("a tail without float32 output leaves no room for the result");
   if (in.attributes().flag("tail_keep")) out.push_back(result);
@@ -56,7 +55,7 @@ PreparedTail prepare_tail(const Run& r, int own_inputs) {
   const Shape& shape = r.output(0).shape;
   kernels::OperandShape shapes[kernels::kMaxOperands] = {{shape.begin(), shape.rank()}};
   for (int i = own_inputs; i < r.input_count(); ++i) {
-    plan.operand_is_bool[i - own_inputs + 1] = r.input(i).dtype == DType::boolean;
+    plan.operand_type[i - own_inputs + 1] = static_cast<kernels::Element>(r.input(i).dtype);
     shapes[i - own_inputs + 1] = {r.input(i).shape.begin(), r.input(i).shape.rank()};
   }
   return {std::make_unique<const kernels::FusedCode>(plan),

@@ -9,6 +9,7 @@
 #include "addax/error.h"
 #include "addax/ops.h"
 #include "addax/program.h"
+#include "ops/halves.h"
 #include "ops/operation.h"
 
 namespace addax {
@@ -228,9 +229,9 @@ Values Tape::gradient(const Values& targets, const Values& sources, const Values
     if (!any) continue;
     std::vector<bool> wanted;
     for (const Value& input : entry.inputs) wanted.push_back(needed.contains(input.id()) && is_floating(input.dtype()));
-    const Values outgoing = entry.custom ? entry.custom(incoming)
-                                         : entry.operation->gradient({*entry.operation, entry.attributes, entry.inputs,
-                                                                      entry.outputs, incoming, wanted});
+    const Values outgoing =
+        entry.custom ? entry.custom(incoming)
+                     : gradient_of(*entry.operation, entry.attributes, entry.inputs, entry.outputs, incoming, wanted);
     for (std::size_t i = 0; i < entry.inputs.size() && i < outgoing.size(); ++i) {
       if (!wanted[i] || !outgoing[i]) continue;
       if (!fits(outgoing[i], entry.inputs[i]))

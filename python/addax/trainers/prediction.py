@@ -151,7 +151,7 @@ class Prediction(Steps):
         recorded = step.recorded((x,))
         return _core.predictor(recorded.executable, ["x"]) if recorded.single else None
 
-    def predictor(self, example: Any = None) -> Any:
+    def predictor(self, example: Any = None, dtype: Any = None) -> Any:
         """The model's prediction behind one cheap call, for loops that predict a row at a time.
 
         `predictor(x)` gives what `predict_on_batch(x)` gives, without looking at anything but the
@@ -165,6 +165,10 @@ class Prediction(Steps):
         Args:
             example: A batch like those to come; needed where the model does not know its inputs'
                 shapes.
+            dtype: "bfloat16" makes matrix products and convolutions of float32 round their
+                operands and results to bfloat16, with float32 sums, bias and activation: about
+                three significant digits, half the memory traffic, and up to twice the speed where
+                the machine has AVX512-BF16 (elsewhere it is slower). Everything else stays float32.
 
         Returns:
             A function `predictor(x, out=None)`. `x`: the input as a NumPy array of exactly the
@@ -174,11 +178,12 @@ class Prediction(Steps):
             `TypeError` for other dtypes and `ValueError` for shapes that the model does not take.
 
         Raises:
-            ValueError: If the inputs' shapes are unknown, or the model runs eagerly.
+            ValueError: If the inputs' shapes are unknown, the model runs eagerly, or `dtype` is
+                another.
         """
         from addax.trainers.predictor import make_predictor
 
-        return make_predictor(self, example)
+        return make_predictor(self, example, dtype)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, NumPy arrays."""

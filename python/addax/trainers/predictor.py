@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from addax import _core, tree
-from addax.backend.dtypes import numpy_dtype
+from addax.backend.dtypes import numpy_dtype, standardize_dtype
 from addax.trainers.step_function import ProgramStep
 
 
-def make_predictor(model: Any, example: Any = None) -> Any:
+def make_predictor(model: Any, example: Any = None, dtype: Any = None) -> Any:
     """See `Trainer.predictor`."""
+    products = "float32" if dtype is None else standardize_dtype(dtype)
+    if products not in ("float32", "bfloat16"):
+        raise ValueError(
+            "`dtype` is what matrix products and convolutions multiply: 'float32' or 'bfloat16'. "
+            f"Received: dtype={dtype!r}"
+        )
     step = model.make_predict_function()
     if not isinstance(step, ProgramStep):
         raise ValueError(
@@ -25,7 +31,10 @@ def make_predictor(model: Any, example: Any = None) -> Any:
     if not all(isinstance(leaf, int) for leaf in tree.flatten(recorded.outputs)):
         raise ValueError("A predictor needs outputs that are tensors, all of them.")
     assemble = None if recorded.single else recorded.assemble
-    return _core.predictor(recorded.executable, names, assemble)
+    executable = recorded.executable
+    if products != "float32":
+        executable = _core.Executable(recorded.program, products=products)
+    return _core.predictor(executable, names, assemble)
 
 
 def _described(model: Any) -> tuple[Any, list[str]]:

@@ -9,7 +9,7 @@ from operation_table import Row, rows
 
 HALVES = ("bfloat16", "float16")
 # Operations with a kernel of their own for bfloat16 sum in another order.
-OWN_KERNELS = {"matmul"}
+OWN_KERNELS = {"matmul", "conv", "conv_data_gradient", "conv_kernel_gradient"}
 
 BY_OP: dict[str, list[Row]] = {}
 for _row in rows():
@@ -145,3 +145,30 @@ def test_nan_and_infinity_go_through():
     y = bits_of(_core.op("add")(x, x))
     np.testing.assert_array_equal(y, [np.nan, np.inf, -np.inf, 2])
     np.testing.assert_array_equal(bits_of(_core.op("relu")(x)), [np.nan, np.inf, 0, 1])
+
+
+def test_a_rounding_that_was_asked_for_stays_in_a_program():
+    with _core.Recording() as recording:
+        x = recording.input("x", "float32", [3])
+        y = cast(cast(_core.op("add")(x, x), dtype="bfloat16"), dtype="float32")
+        program = recording.finish([_core.op("multiply")(y, y)])
+    (seen,) = _core.Executable(program).run([np.array([1.001, 2.003, 0.1], "float32")])
+    wide = widened(rounded(_core.tensor(np.array([2.002, 4.006, 0.2], "float32")), "bfloat16"))
+    np.testing.assert_array_equal(np.asarray(seen), np.square(wide.numpy()))
+
+
+def test_bias_and_activation_join_a_product_of_bfloat16():
+    rng = np.random.default_rng(5)
+    x, w, b = (rng.normal(size=s).astype("float32") for s in ((4, 6, 6, 8), (3, 3, 8, 5), (5,)))
+    with _core.Recording() as recording:
+        symbols = [recording.input(n, "bfloat16", v.shape) for n, v in zip("xwb", (x, w, b))]
+        y = _core.op("conv")(symbols[0], symbols[1], padding="same")
+        y = _core.op("relu")(_core.op("add")(y, symbols[2]))
+        program = recording.finish([y])
+    executable = _core.Executable(program)
+    assert executable.program.step_names == ["cast", "conv_epilogue"]
+    halves = [rounded(_core.tensor(v), "bfloat16") for v in (x, w, b)]
+    (seen,) = executable.run(halves)
+    wide = [widened(v) for v in halves]
+    exact = _core.op("add")(_core.op("conv")(wide[0], wide[1], padding="same"), wide[2])
+    np.testing.assert_allclose(bits_of(seen), np.maximum(exact.numpy(), 0), rtol=2**-8, atol=1e-5)

@@ -186,3 +186,23 @@ def test_an_eager_model_has_no_predictor(make_classifier):
 def test_a_predictor_outlives_its_model(make_classifier, x):
     predictor = make_classifier().predictor()
     assert predictor(x[:2]).shape == (2, 3)
+
+
+def test_a_predictor_may_multiply_bfloat16():
+    addax.utils.set_random_seed(3)
+    model = addax.Sequential(
+        [
+            addax.Input((12, 12, 4)),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Conv2D(8, 3, strides=2),
+            layers.Flatten(),
+            layers.Dense(5),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(3, 12, 12, 4)).astype("float32")
+    exact, rough = model.predictor()(x), model.predictor(dtype="bfloat16")(x)
+    assert rough.dtype == "float32"
+    assert 0 < np.abs(rough - exact).max() <= 0.03 * np.abs(exact).max()
+    with pytest.raises(ValueError, match="'float32' or 'bfloat16'"):
+        model.predictor(dtype="float64")

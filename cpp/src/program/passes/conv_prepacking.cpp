@@ -50,7 +50,7 @@ class ConvPrepacking {
   // The layout depends on the image's size, so that must be known.
   bool pack(Step& step, const Packable& p) {
     const int w = step.inputs[1], from = step.inputs[0], to = step.outputs[0];
-    if (!state_[static_cast<std::size_t>(w)] || spec(w).dtype != DType::float32 || spec(w).dims.size() == 1)
+    if (!state_[static_cast<std::size_t>(w)] || spec(w).dtype == DType::float64 || spec(w).dims.size() == 1)
       return false;
     Dims image = spec(p.transposed ? to : from).dims, result = spec(p.transposed ? from : to).dims;
     image[0] = result[0] = Dim(1);

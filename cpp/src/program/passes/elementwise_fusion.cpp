@@ -26,6 +26,10 @@ class ElementwiseFusion {
     visited_.assign(n, 0);
     producer_.assign(program_.slots.size(), -1);
     readers_.resize(program_.slots.size());
+    widened_again_.assign(program_.slots.size(), false);
+    for (const Step& step : program_.steps)
+      for (const int input : step.inputs)
+        if (step.operation->traits.elementwise) widened_again_[at(input)] = true;
     for (std::size_t s = 0; s < n; ++s) {
       node_of_[s] = static_cast<int>(s);
       nodes_[s] = {{static_cast<int>(s)}, opcode(program_.steps[s]).has_value()};
@@ -58,18 +62,24 @@ class ElementwiseFusion {
   const Dims& dims(int s) const { return spec(step(s).outputs[0]).dims; }
   int node_of_slot(int slot) const { return producer_[at(slot)] < 0 ? -1 : node_of_[at(producer_[at(slot)])]; }
 
-  static bool float_or_bool(const Spec& spec) { return spec.dtype == DType::float32 || spec.dtype == DType::boolean; }
+  static bool is_cast(const Step& step) { return std::string_view(step.operation->name) == "cast"; }
 
-  // The list's code for the step, if it works on float32 and truth values.
+  // The list's code for the step, if lists may have its types.
   std::optional<Opcode> opcode(const Step& step) const {
-    if (!step.operation->traits.elementwise || step.outputs.size() != 1 || !float_or_bool(spec(step.outputs[0])))
+    if (!step.operation->traits.elementwise || step.outputs.size() != 1 || !ops::fusable(spec(step.outputs[0]).dtype))
       return std::nullopt;
     for (const int input : step.inputs)
-      if (!float_or_bool(spec(input))) return std::nullopt;
-    // Truth values are floats inside the list.
-    const bool widens =
-        std::string_view(step.operation->name) == "cast" && spec(step.outputs[0]).dtype == DType::float32;
-    return widens ? Opcode::identity : ops::fused_opcode(step.operation->name);
+      if (!ops::fusable(spec(input).dtype)) return std::nullopt;
+    // All values are floats inside the list.
+    return is_cast(step) && !rounds_for_good(step) ? Opcode::identity : ops::fused_opcode(step.operation->name);
+  }
+
+  // Whether a cast changes values that a list would go on with as they were: to bool, or a rounding that was asked for
+  // and is widened again.
+  bool rounds_for_good(const Step& cast) const {
+    const DType to = spec(cast.outputs[0]).dtype;
+    if (to == DType::float32) return false;
+    return to == DType::boolean || (!cast.attributes.flag("implied") && widened_again_[at(cast.outputs[0])]);
   }
 
   // A number that the list holds itself.
@@ -250,7 +260,7 @@ class ElementwiseFusion {
     for (const int result : results) {
       if (reads[at(result)] == inner_reads[at(result)]) continue;
       outputs.push_back(number_of(result));
-      outputs.push_back(spec(result).dtype == DType::boolean ? 1 : 0);
+      outputs.push_back(ops::output_code(spec(result).dtype));
       fused.outputs.push_back(result);
     }
     fused.attributes = {{"steps", list}, {"immediates", immediates}, {"outputs", outputs}};
@@ -265,6 +275,7 @@ class ElementwiseFusion {
   std::vector<Node> nodes_;
   std::vector<int> producer_;              // per slot: its step, or −1
   std::vector<std::vector<int>> readers_;  // per slot: the steps so far that read it
+  std::vector<bool> widened_again_;        // per slot: whether an element-wise step reads it
   std::vector<int> visited_;
   int stamp_ = 0;
 };

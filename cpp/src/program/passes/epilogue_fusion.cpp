@@ -1,5 +1,6 @@
 // product → add(product, bias) → activation, each read by the next alone, becomes one step: the kernel applies bias and
-// activation to the tile that it holds in registers.
+// activation to the tile that it holds in registers. Of bfloat16 it is product → cast to float32 → add → activation →
+// cast back: bias and activation come before the one rounding.
 #include <optional>
 #include <string_view>
 
@@ -70,34 +71,61 @@ class EpilogueFusion {
     return definition.kind != SlotKind::step || at(definition.index) < s;
   }
 
+  // The result of the step that alone reads the slot and converts it; -1 if there is none. The step is added to `path`.
+  int converted(int slot, DType dtype, std::vector<int>& path) const {
+    const int reader = only_reader(slot);
+    if (reader < 0 || std::string_view(program_.steps[at(reader)].operation->name) != "cast") return -1;
+    const int result = program_.steps[at(reader)].outputs[0];
+    if (spec(result).dtype != dtype) return -1;
+    path.push_back(reader);
+    return result;
+  }
+
   void fuse(std::size_t s, const Operation& fused) {
+    const DType dtype = spec(program_.steps[s].outputs[0]).dtype;
+    if (dtype == DType::float32) fuse_wide(s, fused, program_.steps[s].outputs[0], {});
+    if (dtype != DType::bfloat16) return;
+    std::vector<int> path;
+    const int wide = converted(program_.steps[s].outputs[0], DType::float32, path);
+    if (wide >= 0) fuse_wide(s, fused, wide, path);
+  }
+
+  // `product`: the step's result in float32, by the conversions of `path`.
+  void fuse_wide(std::size_t s, const Operation& fused, int product, std::vector<int> path) {
     Step& step = program_.steps[s];
-    const int product = step.outputs[0];
-    if (spec(product).dtype != DType::float32) return;
     const int add = only_reader(product);
     if (add < 0) return;
     const std::optional<int> bias = bias_of(program_.steps[at(add)], product);
-    if (!bias || !defined_before(*bias, s)) return;
-    gone_[at(add)] = true;
+    if (!bias) return;
+    const bool half = !path.empty();
+    path.push_back(add);
     int result = program_.steps[at(add)].outputs[0];
     std::string activation = "none";
     // The step that alone reads the result, and goes, if the test holds.
     const auto take = [&](const auto& test, const char* name) {
       const int reader = only_reader(result);
       if (reader < 0 || !test(program_.steps[at(reader)])) return false;
-      gone_[at(reader)] = true;
+      path.push_back(reader);
       result = program_.steps[at(reader)].outputs[0];
       activation = name;
       return true;
     };
     if (take([](const Step& next) { return std::string_view(next.operation->name) == "relu"; }, "relu"))
       take([&](const Step& next) { return is_minimum_of_six(next, result); }, "relu6");
+    if (half && (result = converted(result, DType::bfloat16, path)) < 0) return;
+    const bool early = defined_before(*bias, s);
+    for (const int taken : path) gone_[at(taken)] = true;
     step.operation = &fused;
     step.inputs.push_back(*bias);
     step.attributes.set("bias", true);
     step.attributes.set("activation", activation);
     step.attributes = normalize(fused, std::move(step.attributes));
     step.outputs[0] = result;
+    if (early) return;
+    // A bias that is converted on the way is ready where it was added.
+    program_.steps[at(add)] = std::move(step);
+    gone_[at(add)] = false;
+    gone_[s] = true;
   }
 
   Program program_;

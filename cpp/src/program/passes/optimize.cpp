@@ -9,6 +9,7 @@ constexpr Program (*kPasses[])(Program) = {
     passes::constant_folding,
     passes::transpose_folding,
     passes::common_subexpressions,
+    passes::conversions,
     passes::padding_folding,
     passes::affine_folding,
     passes::pooled_gradients,
@@ -18,6 +19,7 @@ constexpr Program (*kPasses[])(Program) = {
     passes::prepacking,
     passes::conv_prepacking,
     passes::hoisting,
+    passes::widening,
     passes::elementwise_fusion,
     passes::sparse_updates,
     passes::horizontal_fusion,
@@ -27,20 +29,24 @@ constexpr Program (*kPasses[])(Program) = {
 };
 // clang-format on
 
-void optimize_nested(Program& program) {
+void optimize_nested(Program& program, Products products) {
   for (Step& step : program.steps)
     for (auto& [name, attribute] : step.attributes.entries())
-      if (auto* nested = std::get_if<ProgramPtr>(&attribute)) *nested = optimize(*nested);
+      if (auto* nested = std::get_if<ProgramPtr>(&attribute)) *nested = optimize(*nested, products);
 }
 
 }  // namespace
 
-ProgramPtr optimize(const ProgramPtr& program) {
+ProgramPtr optimize(const ProgramPtr& program, Products products) {
   // It has been through the passes; a second prologue would take the place of the one that makes its derived variables.
   if (program->prologue != nullptr) return program;
   Program result = *program;
-  for (const auto pass : kPasses) result = pass(std::move(result));
-  optimize_nested(result);
+  for (const auto pass : kPasses) {
+    result = pass(std::move(result));
+    if (products == Products::bfloat16 && pass == passes::epilogue_fusion)
+      result = passes::brain_products(std::move(result));
+  }
+  optimize_nested(result, products);
   return std::make_shared<const Program>(std::move(result));
 }
 

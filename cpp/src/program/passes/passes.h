@@ -25,14 +25,20 @@ Program affine_folding(Program program);
 Program pooled_gradients(Program program);
 // A shortcut and relu after batch normalization in training, and relu's mask in its gradient, join its passes.
 Program norm_fusion(Program program);
+// Conversions to 16-bit floats and back that need not be made are left out.
+Program conversions(Program program);
 // The mean of gathered rows is taken where they lie.
 Program gather_fusion(Program program);
 // A bias and an activation after a product or a convolution become its epilogue.
 Program epilogue_fusion(Program program);
+// Products and convolutions of float32 multiply bfloat16: not among the passes of every program.
+Program brain_products(Program program);
 // Products with weights that the program does not assign read them packed.
 Program prepacking(Program program);
 // Convolutions with weights that the program does not assign read them packed.
 Program conv_prepacking(Program program);
+// Every elementwise reader of a widened bfloat16 array widens it itself.
+Program widening(Program program);
 // Elementwise steps over one shape become one step that runs tile by tile.
 Program elementwise_fusion(Program program);
 // Elementwise steps on the result of a product become the product's tail.

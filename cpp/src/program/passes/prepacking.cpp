@@ -40,7 +40,7 @@ class Prepacking {
     const std::string_view name = step.operation->name;
     if (name != "matmul" && name != "matmul_epilogue") return false;
     const int a = step.inputs[0], b = step.inputs[1];
-    if (slot(a).spec.dtype != DType::float32 || step.attributes.flag("transpose_a")) return false;
+    if (slot(a).spec.dtype == DType::float64 || step.attributes.flag("transpose_a")) return false;
     if (!state_[static_cast<std::size_t>(b)] || dims(b).size() != 2 || !dims(a).back().known()) return false;
     return worthwhile(step, a, b);
   }
@@ -49,8 +49,11 @@ class Prepacking {
   // panels much larger than the weights.
   bool worthwhile(const Step& step, int a, int b) {
     const auto [k, n] = sizes(step, b);
-    const std::int64_t bytes = k * n * 4, packed = kernels::kernels().matmul.f32.packed_size(k, n) * 4;
-    if (bytes <= kSmallBytes || packed > 2 * bytes) return false;
+    const bool half = slot(b).spec.dtype == DType::bfloat16;
+    const std::int64_t packed =
+        half ? kernels::kernels().matmul_bf16.packed_size(k, n) : kernels::kernels().matmul.f32.packed_size(k, n);
+    // bfloat16 is put into pairs in any case: that is never quicker than to read them.
+    if (packed == 0 || (!half && k * n * 4 <= kSmallBytes) || packed > 2 * k * n) return false;
     for (std::size_t d = 0; d + 1 < dims(a).size(); ++d)
       if (!(dims(a)[d] == Dim(1))) return true;
     return false;

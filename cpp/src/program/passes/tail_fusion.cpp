@@ -64,6 +64,10 @@ class TailFusion {
     std::vector<double> immediates;
   };
   std::optional<List> list_of(const Step& step) const {
+    const auto is_half_slot = [&](int slot) { return is_half(spec(slot).dtype); };
+    if (std::any_of(step.inputs.begin(), step.inputs.end(), is_half_slot) ||
+        std::any_of(step.outputs.begin(), step.outputs.end(), is_half_slot))
+      return std::nullopt;
     if (is(step, "fused"))
       return List{step.inputs, step.attributes.integers("steps"), step.attributes.integers("outputs"),
                   step.attributes.numbers("immediates")};
