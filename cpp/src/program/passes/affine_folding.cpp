@@ -67,7 +67,7 @@ class AffineFolding {
 
   // A vector of the channels, from an operand that is one along the last axis or a single number.
   std::optional<int> vector_of(int slot, const Dim& channels) {
-    const Dims& dims = spec(slot).dims;
+    const Dims dims = spec(slot).dims;
     if (!state_[at(slot)]) return std::nullopt;
     for (std::size_t d = 0; d + 1 < dims.size(); ++d)
       if (!(dims[d] == 1)) return std::nullopt;
@@ -109,7 +109,7 @@ class AffineFolding {
   // The weights times the scale of the channel that each of them contributes to.
   int scaled(const Step& product, int scale) {
     const int weights = product.inputs[1];
-    const Dims& dims = spec(weights).dims;
+    const Dims dims = spec(weights).dims;  // a copy: slots are added below
     const bool rows =
         is(product, "conv_data_gradient") || (is(product, "matmul") && product.attributes.flag("transpose_b"));
     Dims wanted{dims.back()};
