@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from consumer_project import run
+from consumer_project import ROOT, run
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +53,11 @@ def digits(tmp_path_factory) -> SimpleNamespace:
     return SimpleNamespace(
         folder=folder / "digits", x=folder / "x.bin", y=np.asarray(model.predict(x, verbose=0))
     )
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory) -> Path:
+    """What the C++ examples run."""
+    folder = tmp_path_factory.mktemp("models")
+    run(sys.executable, ROOT / "examples" / "cpp" / "make_models.py", folder)
+    return folder

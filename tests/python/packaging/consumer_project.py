@@ -29,6 +29,14 @@ def build_consumer(folder: Path, *options) -> Path:
     return folder / "consumer"
 
 
+def compile_one(prefix: Path, source: Path, program: Path, *options) -> Path:
+    """A program of one file, compiled and linked with the installed library, without CMake."""
+    library = next(prefix.rglob("libaddax.*"))
+    flags = ("-std=c++20", "-O1", f"-I{prefix / 'include'}", "-pthread")
+    run(os.environ.get("CXX", "c++"), *flags, *options, source, library, "-o", program)
+    return program
+
+
 def predictions(program: Path, model: SimpleNamespace, **environment) -> np.ndarray:
     """What the program predicts for the model's inputs."""
     output = program.parent / "predictions.bin"
