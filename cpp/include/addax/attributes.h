@@ -40,7 +40,7 @@ class Attributes {
   }
   const std::vector<double>& numbers(std::string_view name) const { return get<std::vector<double>>(name); }
   const Dims& dims(std::string_view name) const { return get<Dims>(name); }
-  const Dim& dim(std::string_view name) const { return get<Dims>(name).at(0); }  // a Dims attribute of one entry
+  const Dim& dim(std::string_view name) const { return get<Dims>(name).at(0); }  ///< a Dims attribute of one entry
   DType dtype(std::string_view name) const { return get<DType>(name); }
   const ProgramPtr& program(std::string_view name) const { return get<ProgramPtr>(name); }
 

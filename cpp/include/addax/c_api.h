@@ -94,7 +94,7 @@ ADDAX_C_API addax_status addax_model_load(const char* path, addax_model** model)
 /* The text of model.json and the bytes of the weights files, one after the other. The weights are borrowed: they must
  * outlive the model and its sessions. */
 ADDAX_C_API addax_status addax_model_load_memory(const char* json, size_t json_bytes, const void* weights,
-                                               size_t weights_bytes, addax_model** model);
+                                                 size_t weights_bytes, addax_model** model);
 ADDAX_C_API void addax_model_free(addax_model* model); /* sessions of it live on */
 
 /* An input, output or target. A size that the model leaves open (batch, time) is -1. */
@@ -145,11 +145,11 @@ ADDAX_C_API addax_status addax_model_verify(const addax_model* model, double* di
 /* ---- Training. Arrays have a tensor per input, per target, and per target again or none for the sample weights. */
 
 ADDAX_C_API addax_status addax_model_train_on_batch(addax_model* model, const addax_tensor* x, int32_t x_count,
-                                                  const addax_tensor* y, int32_t y_count,
-                                                  const addax_tensor* sample_weight, int32_t sample_weight_count);
+                                                    const addax_tensor* y, int32_t y_count,
+                                                    const addax_tensor* sample_weight, int32_t sample_weight_count);
 ADDAX_C_API addax_status addax_model_test_on_batch(addax_model* model, const addax_tensor* x, int32_t x_count,
-                                                 const addax_tensor* y, int32_t y_count,
-                                                 const addax_tensor* sample_weight, int32_t sample_weight_count);
+                                                   const addax_tensor* y, int32_t y_count,
+                                                   const addax_tensor* sample_weight, int32_t sample_weight_count);
 /* What the last of these two gave since the metrics were last reset: the loss first. A metric that is not one number
  * is NaN. */
 ADDAX_C_API int32_t addax_model_metric_count(const addax_model* model);
@@ -177,25 +177,25 @@ typedef enum addax_session_kind {
 
 /* For inputs of these shapes, one per input of the model; of a stream, the second size is the time steps per call. */
 ADDAX_C_API addax_status addax_session_create(const addax_model* model, addax_session_kind kind,
-                                            const addax_shape* shapes, int32_t count, addax_session** session);
+                                              const addax_shape* shapes, int32_t count, addax_session** session);
 /* For all sizes between two bounds, both included, of the dimensions that the model leaves open. */
 ADDAX_C_API addax_status addax_session_create_bounded(const addax_model* model, addax_session_kind kind,
-                                                    const addax_shape* least, const addax_shape* most, int32_t count,
-                                                    addax_session** session);
+                                                      const addax_shape* least, const addax_shape* most, int32_t count,
+                                                      addax_session** session);
 ADDAX_C_API void addax_session_free(addax_session* session);
 
 /* The shape of an output for inputs of these shapes; shapes may be NULL (and count 0) for the largest. */
 ADDAX_C_API addax_status addax_session_output_shape(const addax_session* session, int32_t output,
-                                                  const addax_shape* shapes, int32_t count, addax_shape* shape);
+                                                    const addax_shape* shapes, int32_t count, addax_shape* shape);
 ADDAX_C_API int64_t addax_session_bytes(const addax_session* session); /* of its memory, weights not counted */
 
 /* Inputs must have the dtypes of the model's ports, outputs room for what is written; they do not overlap. A stream
  * begins anew. */
 ADDAX_C_API addax_status addax_session_run(addax_session* session, const addax_tensor* inputs, int32_t input_count,
-                                         const addax_buffer* outputs, int32_t output_count);
+                                           const addax_buffer* outputs, int32_t output_count);
 /* The next time steps of a stream. All steps together give the bits of one run over the whole sequence. */
 ADDAX_C_API addax_status addax_session_step(addax_session* session, const addax_tensor* inputs, int32_t input_count,
-                                          const addax_buffer* outputs, int32_t output_count);
+                                            const addax_buffer* outputs, int32_t output_count);
 /* The same for a session of one shape with one input and one output of floats. */
 ADDAX_C_API addax_status addax_session_run_floats(addax_session* session, const float* input, float* output);
 ADDAX_C_API addax_status addax_session_step_floats(addax_session* session, const float* input, float* output);

@@ -15,7 +15,7 @@ namespace ADDAX_API addax {
 
 enum class DType : std::uint8_t { boolean, uint8, int32, int64, float16, bfloat16, float32, float64 };
 
-// A 16-bit float as stored: its bits only.
+/// A 16-bit float as stored: its bits only.
 struct float16 {
   std::uint16_t bits;
 };
@@ -23,15 +23,15 @@ struct bfloat16 {
   std::uint16_t bits;
 };
 
-std::int64_t size_of(DType dtype);      // bytes per element
-std::string_view name_of(DType dtype);  // "float32", "bool", …
+std::int64_t size_of(DType dtype);      ///< bytes per element
+std::string_view name_of(DType dtype);  ///< "float32", "bool", …
 std::optional<DType> parse_dtype(std::string_view name);
 inline std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
 
 constexpr bool is_floating(DType dtype) { return dtype >= DType::float16; }
 constexpr bool is_integer(DType dtype) { return dtype >= DType::uint8 && dtype <= DType::int64; }
 constexpr bool is_half(DType dtype) { return dtype == DType::float16 || dtype == DType::bfloat16; }
-// Floating types that kernels compute with.
+/// Floating types that kernels compute with.
 constexpr bool is_arithmetic_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
 
 template <class T>
@@ -60,7 +60,7 @@ struct TypeTag {
   using type = T;
 };
 
-// Calls f(TypeTag<T>{}) for float or double; for another type an error that names `where`.
+/// Calls f(TypeTag<T>{}) for float or double; for another type an error that names `where`.
 template <class F>
 decltype(auto) visit_floating(DType dtype, std::string_view where, F&& f) {
   if (dtype == DType::float32) return f(TypeTag<float>{});
@@ -68,7 +68,7 @@ decltype(auto) visit_floating(DType dtype, std::string_view where, F&& f) {
   fail(ErrorKind::type, where, " computes with float32 or float64; received ", dtype);
 }
 
-// Calls f(TypeTag<T>{}) for uint8, int32, int64, float or double.
+/// Calls f(TypeTag<T>{}) for uint8, int32, int64, float or double.
 template <class F>
 decltype(auto) visit_number(DType dtype, std::string_view where, F&& f) {
   switch (dtype) {

@@ -31,8 +31,8 @@ class Error : public std::exception {
   std::string message_;
 };
 
-// One part of a message: borrowed, and how it is written to a stream. A call that makes a message is then a few stores
-// and one call, whatever its parts are; there are hundreds, hardly ever taken.
+/// One part of a message: borrowed, and how it is written to a stream. A call that makes a message is then a few stores
+/// and one call, whatever its parts are; there are hundreds, hardly ever taken.
 class MessagePart {
  public:
   MessagePart(const char* words);
@@ -44,7 +44,7 @@ class MessagePart {
   MessagePart(const T& number) : value_(&number), write_(writer_of_integer(sizeof(T), std::is_signed_v<T>)) {}
   MessagePart(const float& number);
   MessagePart(const double& number);
-  // What has an operator<<.
+  /// What has an operator<<.
   template <class T>
     requires(std::is_class_v<T> || std::is_enum_v<T>)
   MessagePart(const T& value)
@@ -59,7 +59,7 @@ class MessagePart {
   Write write_;
 };
 
-// The parts written one after the other, as a stream writes them.
+/// The parts written one after the other, as a stream writes them.
 std::string text_of(std::initializer_list<MessagePart> parts);
 [[noreturn]] void raise(ErrorKind kind, std::initializer_list<MessagePart> parts);
 

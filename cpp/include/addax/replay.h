@@ -19,9 +19,9 @@ struct Buffer;
 
 class Replay {
  public:
-  // Throws if the shapes do not fit the program.
+  /// Throws if the shapes do not fit the program.
   Replay(ProgramPtr program, std::span<const Shape> input_shapes);
-  // The same in the memory of another replay, if there is enough of it. The two may not run at the same time.
+  /// The same in the memory of another replay, if there is enough of it. The two may not run at the same time.
   Replay(ProgramPtr program, std::span<const Shape> input_shapes, const Replay& other);
   ~Replay();
   Replay(Replay&&) noexcept;
@@ -32,8 +32,8 @@ class Replay {
   std::int64_t arena_bytes() const;
   bool shares_memory_with(const Replay& other) const;
 
-  // Caller-owned memory of the planned shapes, 64-byte alignment not needed; inputs and outputs do not overlap. An
-  // operation's error on the data (an index out of range) comes out as Error; all variables then keep their values.
+  /// Caller-owned memory of the planned shapes, 64-byte alignment not needed; inputs and outputs do not overlap. An
+  /// operation's error on the data (an index out of range) comes out as Error; all variables then keep their values.
   void run(std::span<const void* const> inputs, std::span<void* const> outputs);
 
  private:
@@ -41,8 +41,8 @@ class Replay {
   std::unique_ptr<Impl> impl_;
 };
 
-// A program with its replays, one set per input shapes; the least recently used are dropped. Replays that need not
-// run at the same time share their memory. Any number of threads.
+/// A program with its replays, one set per input shapes; the least recently used are dropped. Replays that need not
+/// run at the same time share their memory. Any number of threads.
 class Executable {
  public:
   explicit Executable(ProgramPtr program);
@@ -50,9 +50,9 @@ class Executable {
   const ProgramPtr& program() const { return program_; }
   std::vector<Tensor> run(std::span<const Tensor> inputs);
 
-  // A replay for as long as the lease lives; then others may have it. The executable outlives its leases.
+  /// A replay for as long as the lease lives; then others may have it. The executable outlives its leases.
   class Lease;
-  // For inputs of these shapes: an idle replay, or a new one.
+  /// For inputs of these shapes: an idle replay, or a new one.
   Lease acquire(std::span<const Shape> shapes);
 
  private:

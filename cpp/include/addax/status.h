@@ -10,7 +10,7 @@
 
 namespace ADDAX_API addax {
 
-// Success, or the kind and the text of an error.
+/// Success, or the kind and the text of an error.
 class [[nodiscard]] Status {
  public:
   Status() = default;
@@ -18,7 +18,7 @@ class [[nodiscard]] Status {
 
   bool ok() const noexcept { return !failed_; }
   explicit operator bool() const noexcept { return ok(); }
-  ErrorKind kind() const noexcept { return kind_; }  // of a failure
+  ErrorKind kind() const noexcept { return kind_; }  ///< of a failure
   const std::string& message() const noexcept { return message_; }
 
  private:
@@ -27,7 +27,7 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-// A T, or the reason why there is none.
+/// A T, or the reason why there is none.
 template <class T>
 class [[nodiscard]] Expected {
  public:
@@ -37,7 +37,7 @@ class [[nodiscard]] Expected {
   bool ok() const noexcept { return value_ != nullptr; }
   explicit operator bool() const noexcept { return ok(); }
   const Status& status() const noexcept { return status_; }
-  T& operator*() noexcept { return *value_; }  // only if ok()
+  T& operator*() noexcept { return *value_; }  ///< only if ok()
   T* operator->() noexcept { return value_.get(); }
 
  private:

@@ -13,12 +13,12 @@
 
 namespace ADDAX_API addax {
 
-// Memory, 64-byte aligned when owned. Immutable size. Not synchronised.
+/// Memory, 64-byte aligned when owned. Immutable size. Not synchronised.
 class Storage {
  public:
-  // Throws Error(memory) with the size and what it was for, as `purpose` words it when asked.
+  /// Throws Error(memory) with the size and what it was for, as `purpose` words it when asked.
   static std::shared_ptr<Storage> allocate(std::int64_t bytes, const std::function<std::string()>& purpose);
-  // Borrows memory that `owner` keeps alive.
+  /// Borrows memory that `owner` keeps alive.
   static std::shared_ptr<Storage> borrow(void* data, std::int64_t bytes, std::shared_ptr<void> owner);
   ~Storage();
   Storage(const Storage&) = delete;
@@ -40,7 +40,7 @@ class Storage {
 class Tensor {
  public:
   Tensor() = default;
-  Tensor(DType dtype, const Shape& shape);  // uninitialised
+  Tensor(DType dtype, const Shape& shape);  ///< uninitialised
   Tensor(DType dtype, const Shape& shape, std::shared_ptr<Storage> storage);
 
   template <class T>
@@ -63,9 +63,9 @@ class Tensor {
   }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
-  Tensor reshaped(const Shape& shape) const;  // shares the storage
+  Tensor reshaped(const Shape& shape) const;  ///< shares the storage
   Tensor clone() const;
-  double item() const;  // the only element, as double
+  double item() const;  ///< the only element, as double
 
  private:
   DType dtype_ = DType::float32;

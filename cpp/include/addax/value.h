@@ -12,20 +12,20 @@
 
 namespace ADDAX_API addax {
 
-// What is known of a value without its data.
+/// What is known of a value without its data.
 struct Spec {
   DType dtype = DType::float32;
   Dims dims;
   bool operator==(const Spec&) const = default;
 };
 using Specs = std::vector<Spec>;
-std::ostream& operator<<(std::ostream& out, const Spec& spec);  // float32 (batch, 3)
+std::ostream& operator<<(std::ostream& out, const Spec& spec);  ///< float32 (batch, 3)
 
 class Recording;
 
 class Value {
  public:
-  Value() = default;     // no value
+  Value() = default;     ///< no value
   Value(Tensor tensor);  // NOLINT: a tensor is a value
   Value(Spec spec, const std::shared_ptr<Recording>& recording, int slot);
 
@@ -36,12 +36,12 @@ class Value {
   const Dim& dim(int axis) const { return state_->spec.dims[static_cast<std::size_t>(axis)]; }
   int rank() const { return static_cast<int>(state_->spec.dims.size()); }
   std::uint64_t id() const { return state_->id; }
-  bool shared() const { return state_.use_count() > 1; }  // whether another handle exists
+  bool shared() const { return state_.use_count() > 1; }  ///< whether another handle exists
 
   bool symbolic() const { return !state_->tensor; }
-  const Tensor& tensor() const;  // throws if symbolic
+  const Tensor& tensor() const;  ///< throws if symbolic
   std::shared_ptr<Recording> recording() const { return state_->recording.lock(); }
-  int slot() const { return state_->slot; }  // place in that recording
+  int slot() const { return state_->slot; }  ///< place in that recording
 
  private:
   struct State {

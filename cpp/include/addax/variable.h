@@ -15,7 +15,7 @@ namespace ADDAX_API addax {
 
 class Variable {
  public:
-  // The tensor becomes the variable's. Its dtype and shape stay.
+  /// The tensor becomes the variable's. Its dtype and shape stay.
   Variable(Tensor value, std::string name, bool trainable);
 
   const std::string& name() const { return name_; }
@@ -25,25 +25,25 @@ class Variable {
   bool trainable() const { return trainable_; }
   void set_trainable(bool trainable) { trainable_ = trainable; }
 
-  // The current value; while a program is being recorded, its place in that program. Open tapes watch trainable ones.
+  /// The current value; while a program is being recorded, its place in that program. Open tapes watch trainable ones.
   static Value read(const std::shared_ptr<Variable>& variable);
-  // Takes the value, without a copy. Throws Error(value) or Error(type) unless shape and dtype match. While a program
-  // is being recorded, the program assigns when it runs.
+  /// Takes the value, without a copy. Throws Error(value) or Error(type) unless shape and dtype match. While a program
+  /// is being recorded, the program assigns when it runs.
   static void assign(const std::shared_ptr<Variable>& variable, const Value& value);
 
-  // The current value, also while a program is being recorded.
+  /// The current value, also while a program is being recorded.
   Value concrete() const;
   Tensor tensor() const { return concrete().tensor(); }
 
-  // The memory of the current value, which stays as long as the handle; it is not overwritten in place meanwhile.
+  /// The memory of the current value, which stays as long as the handle; it is not overwritten in place meanwhile.
   std::shared_ptr<Storage> hold() const;
-  // The memory to overwrite in place: a fresh copy if anybody else still holds the value.
+  /// The memory to overwrite in place: a fresh copy if anybody else still holds the value.
   std::shared_ptr<Storage> hold_for_writing();
 
-  // Grows with every write: by `assign`, and by whoever wrote to the memory of `hold_for_writing`, afterwards.
+  /// Grows with every write: by `assign`, and by whoever wrote to the memory of `hold_for_writing`, afterwards.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
   void note_written();
-  // Writes to all variables of the process so far.
+  /// Writes to all variables of the process so far.
   static std::uint64_t writes();
 
  private:
@@ -51,7 +51,7 @@ class Variable {
 
   const DType dtype_;
   const Shape shape_;
-  mutable std::atomic_flag busy_;  // held while a handle is copied or replaced
+  mutable std::atomic_flag busy_;  ///< held while a handle is copied or replaced
   Value value_;
   std::string name_;
   bool trainable_;

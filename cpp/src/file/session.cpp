@@ -131,6 +131,29 @@ struct Session::Impl {
     // Packed weights are made now, not by the first run; the second look sees that nothing else was written.
     if (optimized->prologue != nullptr)
       for (int i = 0; i < 2; ++i) optimized->prologue->refresh();
+    if (optimized->assignments.empty())
+      for (Plan* plan : {&plans.front(), &plans.back()}) run_on_zeros(specs, plan->replay, plan->shapes);
+  }
+
+  // What a first run costs besides its arithmetic: the scratch memory of this thread and of the kernels' helpers.
+  void run_on_zeros(const Specs& specs, Replay& replay, std::span<const Shape> shapes) const {
+    std::vector<Tensor> tensors;
+    std::vector<const void*> zeros;
+    std::vector<void*> results;
+    for (int i = 0; i < replay.output_count(); ++i) {
+      tensors.emplace_back(replay.output_dtype(i), replay.output_shape(i));
+      results.push_back(tensors.back().data());
+    }
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      const std::size_t state_output = outputs + i - inputs;  // a state goes out as it comes in
+      const Shape& shape = i < inputs ? shapes[i] : replay.output_shape(static_cast<int>(state_output));
+      tensors.push_back(Tensor::zeros(specs[i].dtype, shape));
+      zeros.push_back(tensors.back().data());
+    }
+    try {
+      replay.run(zeros, results);
+    } catch (const Error&) {  // zeros may be no valid indices
+    }
   }
 
   // What goes out as a state comes in with the next step, whichever plan that takes.
