@@ -1,4 +1,4 @@
-"""The C in docs/cpp.md compiles as C99, runs, and prints what the page says."""
+"""The C in docs/embedding.md compiles as C99, runs, and prints what the page says."""
 
 import re
 import shutil
@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from c_library import ROOT
 
-PAGE = ROOT / "docs" / "cpp.md"
+PAGE = ROOT / "docs" / "embedding.md"
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")

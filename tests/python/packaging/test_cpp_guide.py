@@ -1,15 +1,34 @@
-"""The C++ in docs/cpp.md runs: whole programs alone, the pieces one after the other in one."""
+"""The C++ in docs/embedding.md runs: programs alone, the pieces one after the other in one."""
 
 import re
+import sys
 
 from consumer_project import ROOT, compile_one, run
 
-PAGE = ROOT / "docs" / "cpp.md"
+PAGE = ROOT / "docs" / "embedding.md"
 HEADERS = "".join(f"#include <{name}>\n" for name in ("addax/addax.h", "iostream", "memory"))
 
 
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+
+
 def cpp_blocks() -> list[str]:
-    return re.findall(r"^```cpp\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    return blocks("cpp")
+
+
+def test_five_minutes_lead_from_an_empty_folder_to_a_running_program(prefix, tmp_path):
+    for name, language in (
+        ("make_model.py", "python"),
+        ("app.cpp", "cpp"),
+        ("CMakeLists.txt", "cmake"),
+    ):
+        (tmp_path / name).write_text(blocks(language)[0])
+    run(sys.executable, "make_model.py", cwd=tmp_path)
+    package = next(prefix.rglob("addax-config.cmake")).parent
+    run("cmake", "-S", ".", "-B", "build", f"-Daddax_DIR={package}", cwd=tmp_path)
+    run("cmake", "--build", "build", cwd=tmp_path)
+    assert run(tmp_path / "build" / "app", cwd=tmp_path).startswith("the chance of a 3 is 0.")
 
 
 def test_the_programs_of_the_page_run(prefix, models, tmp_path):
