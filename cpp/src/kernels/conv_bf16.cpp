@@ -36,8 +36,6 @@ void run_product(const Job& job, const BrainHalf* a, Matmul<BrainHalf> product) 
 
 // ---- By float32's convolution: copies of the operands and the result in the workspace, each on a line of its own.
 
-enum class Pass { forward, data_gradient, kernel_gradient };
-
 const ConvFunctions<float>& float_convolutions() {
   static const ConvKernels kernels = [] {
     ConvKernels k{};
@@ -70,14 +68,14 @@ void narrow(const float* from, std::int64_t n, BrainHalf* to) {
   });
 }
 
-std::int64_t float_workspace(const ConvShape& shape, Pass pass) {
+std::int64_t float_workspace(const ConvShape& shape, ConvPass pass) {
   const ConvFunctions<float>& f = float_convolutions();
-  return Sizes(shape).bytes() + (pass == Pass::forward         ? f.forward_workspace(shape)
-                                 : pass == Pass::data_gradient ? f.data_gradient_workspace(shape)
-                                                               : f.kernel_gradient_workspace(shape));
+  return Sizes(shape).bytes() + (pass == ConvPass::forward         ? f.forward_workspace(shape)
+                                 : pass == ConvPass::data_gradient ? f.data_gradient_workspace(shape)
+                                                                   : f.kernel_gradient_workspace(shape));
 }
 
-void run_float(const Job& job, Pass pass) {
+void run_float(const Job& job, ConvPass pass) {
   const Sizes sizes(job.shape);
   char* memory = static_cast<char*>(job.workspace);
   const auto take = [&](std::int64_t n) {
@@ -94,15 +92,15 @@ void run_float(const Job& job, Pass pass) {
   wide.bias = job.bias;
   wide.activation = job.activation;
   wide.workspace = memory;
-  if (pass != Pass::data_gradient) widen(job.x, sizes.x, x);
-  if (pass != Pass::kernel_gradient) widen(job.w, sizes.w, w);
-  if (pass != Pass::forward) widen(job.y, sizes.y, y);
+  if (pass != ConvPass::data_gradient) widen(job.x, sizes.x, x);
+  if (pass != ConvPass::kernel_gradient) widen(job.w, sizes.w, w);
+  if (pass != ConvPass::forward) widen(job.y, sizes.y, y);
   const ConvFunctions<float>& f = float_convolutions();
-  if (pass == Pass::forward) {
+  if (pass == ConvPass::forward) {
     wide.result = y;
     f.forward(wide);
     narrow(y, sizes.y, job.result);
-  } else if (pass == Pass::data_gradient) {
+  } else if (pass == ConvPass::data_gradient) {
     wide.result = x;
     f.data_gradient(wide);
     narrow(x, sizes.x, job.result);
@@ -253,7 +251,7 @@ std::int64_t pair_workspace(const ConvShape& s, bool transposed) {
 void native_forward(const Job& job) {
   const ConvShape s = canonical(job.shape);
   if (is_product(s)) return run_product(job, job.x, forward_product<BrainHalf>(s));
-  if (!has_pairs(s, false)) return run_float(job, Pass::forward);
+  if (!has_pairs(s, false)) return run_float(job, ConvPass::forward);
   const WeightPlan weights = plan_pairs(s, false);
   const Memory memory(job, s, weights);
   Walk<BrainHalf> w = forward_walk<BrainHalf>(s);
@@ -267,7 +265,7 @@ void native_forward(const Job& job) {
 void native_data_gradient(const Job& job) {
   const ConvShape s = canonical(job.shape);
   if (is_product(s)) return run_product(job, job.y, data_product<BrainHalf>(s));
-  if (!has_pairs(s, true)) return run_float(job, Pass::data_gradient);
+  if (!has_pairs(s, true)) return run_float(job, ConvPass::data_gradient);
   const WeightPlan weights = plan_pairs(s, true);
   const Memory memory(job, s, weights);
   for_each_phase(s, [&](const std::int64_t(&phase)[kSpatial]) {
@@ -283,13 +281,13 @@ void native_data_gradient(const Job& job) {
 std::int64_t native_forward_workspace(const ConvShape& shape) {
   const ConvShape s = canonical(shape);
   if (is_product(s)) return products().workspace(forward_product<BrainHalf>(s));
-  return has_pairs(s, false) ? pair_workspace(s, false) : float_workspace(shape, Pass::forward);
+  return has_pairs(s, false) ? pair_workspace(s, false) : float_workspace(shape, ConvPass::forward);
 }
 
 std::int64_t native_data_gradient_workspace(const ConvShape& shape) {
   const ConvShape s = canonical(shape);
   if (is_product(s)) return products().workspace(data_product<BrainHalf>(s));
-  return has_pairs(s, true) ? pair_workspace(s, true) : float_workspace(shape, Pass::data_gradient);
+  return has_pairs(s, true) ? pair_workspace(s, true) : float_workspace(shape, ConvPass::data_gradient);
 }
 
 // ---- The gradient of the kernel: xᵀ · dy where the convolution is pointwise and the rows of x and dy stay in the
@@ -304,7 +302,7 @@ bool gradient_is_product(const ConvShape& s) {
 
 void native_kernel_gradient(const Job& job) {
   const ConvShape s = canonical(job.shape);
-  if (!gradient_is_product(s)) return run_float(job, Pass::kernel_gradient);
+  if (!gradient_is_product(s)) return run_float(job, ConvPass::kernel_gradient);
   Matmul<BrainHalf> product = kernel_product<BrainHalf>(s);
   product.a = job.x;
   product.b = job.y;
@@ -316,7 +314,7 @@ void native_kernel_gradient(const Job& job) {
 std::int64_t native_kernel_gradient_workspace(const ConvShape& shape) {
   const ConvShape s = canonical(shape);
   return gradient_is_product(s) ? products().workspace(kernel_product<BrainHalf>(s))
-                                : float_workspace(shape, Pass::kernel_gradient);
+                                : float_workspace(shape, ConvPass::kernel_gradient);
 }
 
 // ---- Weights packed once.
@@ -342,12 +340,12 @@ void native_pack(const ConvShape& shape, bool transposed, const BrainHalf* w, Br
 
 #endif
 
-void forward(const Job& job) { run_float(job, Pass::forward); }
-void data_gradient(const Job& job) { run_float(job, Pass::data_gradient); }
-void kernel_gradient(const Job& job) { run_float(job, Pass::kernel_gradient); }
-std::int64_t forward_workspace(const ConvShape& s) { return float_workspace(s, Pass::forward); }
-std::int64_t data_gradient_workspace(const ConvShape& s) { return float_workspace(s, Pass::data_gradient); }
-std::int64_t kernel_gradient_workspace(const ConvShape& s) { return float_workspace(s, Pass::kernel_gradient); }
+void forward(const Job& job) { run_float(job, ConvPass::forward); }
+void data_gradient(const Job& job) { run_float(job, ConvPass::data_gradient); }
+void kernel_gradient(const Job& job) { run_float(job, ConvPass::kernel_gradient); }
+std::int64_t forward_workspace(const ConvShape& s) { return float_workspace(s, ConvPass::forward); }
+std::int64_t data_gradient_workspace(const ConvShape& s) { return float_workspace(s, ConvPass::data_gradient); }
+std::int64_t kernel_gradient_workspace(const ConvShape& s) { return float_workspace(s, ConvPass::kernel_gradient); }
 std::int64_t nothing_packed(const ConvShape&, bool) { return 0; }
 
 }  // namespace
