@@ -11,8 +11,8 @@ enum class Isa { baseline, avx2, avx512, neon };
 const char* name_of(Isa isa);
 
 // The best instruction set of this machine that the library was built for, or the one that ADDAX_ISA names (baseline,
-// avx2, avx512, neon) if both have it. Decided once. Throws Error(value) for another name in ADDAX_ISA or one that is not
-// to be had, Error(unsupported) if the machine has none of those built.
+// avx2, avx512, neon) if both have it. Decided once. Throws Error(value) for another name in ADDAX_ISA or one that is
+// not to be had, Error(unsupported) if the machine has none of those built.
 Isa active_isa();
 
 // Logical processors this process may use: the affinity mask, lowered by the cgroup's CPU quota. At least 1.

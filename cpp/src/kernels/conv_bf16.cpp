@@ -7,6 +7,7 @@
 #include "kernels/conv_passes.h"
 #include "kernels/conv_segment.h"
 #include "kernels/matmul_bf16.h"
+#include "kernels/winograd.h"
 
 // The walk of conv_walk.cpp with pairs of channels in the place of single ones: an image of an even number of channels
 // is an image of half as many pairs, and one instruction multiplies a pair and adds both products. What the instruction
