@@ -356,7 +356,8 @@ FIRST_SET = """\
 #define ADDAX_LOWEST_ISA 1
 
 """
-SECOND_SET = """\
+AVX2 = '#pragma GCC target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe")\n'
+SECOND_SET = f"""\
 #undef ADDAX_ISA_NS
 #undef ADDAX_LOWEST_ISA
 #undef ADDAX_INLINE
@@ -366,8 +367,7 @@ SECOND_SET = """\
 #define ADDAX_USES_FMA__ 1
 #define ADDAX_USES_F16C__ 1
 #pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe")
-#pragma GCC diagnostic push
+{AVX2}#pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"  // of pointers to lambdas, which nobody asks for
 
 """
@@ -412,10 +412,20 @@ def core(done: set[Path]) -> Pieces:
             sources = [*listed("ADDAX_PLAIN_KERNELS"), SOURCES / "kernels" / "dispatch.cpp"]
         for path in sources:
             pieces.add(path, suffix_of(path))
-            if path.name in ("openmp.cpp", "pool.cpp"):
+            if floor == "base" and path.name in ("openmp.cpp", "pool.cpp"):
                 condition = "#if" if path.name == "openmp.cpp" else "#if !"
                 pieces.texts[-1] = f"{condition} defined(_OPENMP)\n{pieces.texts[-1]}#endif\n\n"
     return pieces
+
+
+def with_targets(text: str) -> str:
+    """The text with what stands in namespace avx2 declared for AVX2, as it is defined: else the
+    compiler takes the two for versions of one function.
+    """
+    declared = re.compile(r"^namespace avx2 {\n.*?^}.*?$", re.M | re.S)
+    return declared.sub(
+        lambda match: f"#pragma GCC push_options\n{AVX2}{match[0]}\n#pragma GCC pop_options", text
+    )
 
 
 def kernels(done: set[Path]) -> Pieces:
@@ -447,8 +457,8 @@ def source(version: str, done: set[Path], json: Path) -> str:
             system,
             json_licence(),
             json_text(json),
-            *once.texts,
-            *shared.texts,
+            *map(with_targets, once.texts),
+            *map(with_targets, shared.texts),
             FIRST_SET,
             *per_isa.texts,
             SECOND_SET,
