@@ -68,11 +68,6 @@ void conv(benchmark::State& state) {
   run(state, kernels::kernels().conv.f32, pass, state.range(3));
 }
 
-template <Pass pass>
-void depthwise(benchmark::State& state) {
-  run(state, kernels::kernels().depthwise.f32, pass, 1);
-}
-
 void layers(benchmark::internal::Benchmark* b) {
   b->ArgNames({"size", "kernel", "stride", "in", "out"})->UseRealTime();
   // First layers.
@@ -91,16 +86,8 @@ void layers(benchmark::internal::Benchmark* b) {
   b->Args({6, 1, 1, 384, 64})->Args({56, 1, 1, 24, 144});
 }
 
-void depthwise_layers(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"size", "kernel", "stride", "in", "out"})->UseRealTime();
-  b->Args({112, 3, 2, 96, 96})->Args({56, 3, 1, 144, 144})->Args({14, 3, 1, 384, 384})->Args({56, 3, 1, 32, 64});
-}
-
 BENCHMARK(conv<forward>)->Apply(layers);
 BENCHMARK(conv<data_gradient>)->Apply(layers);
 BENCHMARK(conv<kernel_gradient>)->Apply(layers);
-BENCHMARK(depthwise<forward>)->Apply(depthwise_layers);
-BENCHMARK(depthwise<data_gradient>)->Apply(depthwise_layers);
-BENCHMARK(depthwise<kernel_gradient>)->Apply(depthwise_layers);
 
 }  // namespace
