@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +27,14 @@ class FileProgram:
             weights, then states of a stream (as many as the last outputs).
     """
 
-    def __init__(self, program: Any, outputs: list[str], targets=0, weights=0, states=0) -> None:
+    def __init__(
+        self,
+        program: Any,
+        outputs: list[str],
+        targets: int = 0,
+        weights: int = 0,
+        states: int = 0,
+    ) -> None:
         self.program = program
         self.outputs = outputs
         self.counts = {"targets": targets, "weights": weights, "states": states}
@@ -47,8 +54,9 @@ class Programs:
         recorded: `FileProgram`s by name.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         self.model = model
+        self._specs = _input_specs(model)
         self.recorded: dict[str, FileProgram] = {}
         self._predict: RecordedFunction | None = None
         with self._warning("predict"):
@@ -68,7 +76,7 @@ class Programs:
             self.recorded["reset_metrics"] = FileProgram(_record_reset(model), [])
 
     @contextmanager
-    def _warning(self, name: str):
+    def _warning(self, name: str) -> Iterator[None]:
         """What cannot be recorded (a layer in Python alone) is saved without the program: the file
         still holds topology and weights, and Python can go on with it."""
         try:
@@ -82,11 +90,11 @@ class Programs:
 
     def _add_predict(self) -> None:
         model = self.model
-        self._predict = recorded = _record_predict(model)
+        self._predict = recorded = _record_predict(model, self._specs)
         if recorded is None:
             return
         self.recorded["predict"] = FileProgram(recorded.program, _output_names(model, recorded))
-        specs = input_specs(model)
+        specs = self._specs
         if specs is not None:
             streamed = record_stream(model, specs, recorded)
             if streamed is not None:
@@ -97,33 +105,36 @@ class Programs:
     def _add_step(self, name: str, step: Callable, function: Any) -> None:
         """Adds a step as the last batch was, or as the model's loss lets one guess, with sample
         weights and without."""
-        model = self.model
-        found = _last_recorded(function) or _with_guessed_targets(model, step)
+        model, specs = self.model, self._specs
+        found = _last_recorded(function) or _with_guessed_targets(model, specs, step)
         if found is None:
             return
-        inputs = tree.flatten(getattr(model, "input", None)) if input_specs(model) else [None]
-        x, count = len(inputs), len(found.program.input_names)
-        y = len(model.outputs) if input_specs(model) else min(1, count - x)
+        count = len(found.program.input_names)
+        x = 1 if specs is None else len(specs)
+        y = min(1, count - x) if specs is None else len(model.outputs)
         if not 0 < y <= count - x:
             y = count - x
         weights = count - x - y
-        title = f"{name}_weighted" if weights else name
-        self._put(title, found, y, weights)
-        if input_specs(model) is None or count not in (x + y, x + 2 * y):
+        self._put(f"{name}_weighted" if weights else name, found, y, weights)
+        if specs is None or y == 0 or count not in (x + y, x + 2 * y):
             return
-        specs = _specs_of(found.program)
+        known = _specs_of(found.program)[: x + y]
         if weights:
-            other = _record(step, (_x_structure(model), _y_structure(model)), specs[: x + y])
+            other = _record_guess(step, (_x_structure(model), _y_structure(model)), known)
             self._put(name, other, y, 0)
         else:
-            specs += [
+            known += [
                 ("sample_weight" if y == 1 else f"sample_weight_{i}", "float32", dims[:1])
-                for i, (_, _, dims) in enumerate(specs[x:])
+                for i, (_, _, dims) in enumerate(known[x:])
             ]
             structures = (_x_structure(model), _y_structure(model), _y_structure(model))
-            self._put(f"{name}_weighted", _record(step, structures, specs), y, y)
+            self._put(f"{name}_weighted", _record_guess(step, structures, known), y, y)
 
-    def _put(self, title: str, recorded: RecordedFunction, targets: int, weights: int) -> None:
+    def _put(
+        self, title: str, recorded: RecordedFunction | None, targets: int, weights: int
+    ) -> None:
+        if recorded is None:
+            return
         names = _output_names(self.model, recorded)
         self.recorded[title] = FileProgram(recorded.program, names, targets, weights)
 
@@ -139,7 +150,7 @@ class Programs:
     def check_pair(self) -> dict[str, Any] | None:
         """A small input and what `predict` makes of it; `None` if there is none that is small."""
         recorded = self._predict
-        specs = input_specs(self.model)
+        specs = self._specs
         if recorded is None or specs is None:
             return None
         if sum(math.prod(sample_shape(dims)) for _, _, dims in specs) > _CHECKED_ELEMENTS:
@@ -161,7 +172,7 @@ class Programs:
         }
 
 
-def encode_tensor(array) -> dict[str, Any]:
+def encode_tensor(array: Any) -> dict[str, Any]:
     """`{"dtype", "shape", "data"}` of an array, as constants stand in programs."""
     return {
         "dtype": str(array.dtype),
@@ -170,7 +181,7 @@ def encode_tensor(array) -> dict[str, Any]:
     }
 
 
-def decode_tensor(entry: Any, what: str):
+def decode_tensor(entry: Any, what: str) -> Any:
     """The array of `encode_tensor`.
 
     Raises:
@@ -194,7 +205,7 @@ def decode_tensor(entry: Any, what: str):
         raise ValueError(f"{what} in the file is malformed: {error}") from error
 
 
-def input_specs(model) -> list[tuple] | None:
+def _input_specs(model: Any) -> list[tuple] | None:
     """(name, dtype, dims) of each input of a model with a graph; `None` for others."""
     try:
         inputs = model.inputs
@@ -219,66 +230,76 @@ class _Slot:
     """A leaf that a recording replaces by a symbolic tensor."""
 
 
-def _record(step, structures: tuple, specs: list[tuple]) -> RecordedFunction:
+def _record(step: Callable, structures: tuple, specs: list[tuple]) -> RecordedFunction:
     """Records `step((x, y…))`; `structures` have a `_Slot` where `specs` has an input."""
     leaves = tree.flatten(((structures,), {}))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, _Slot)]
     return record(step, (structures,), {}, dict(zip(places, specs, strict=True)))
 
 
-def _last_recorded(step_function) -> RecordedFunction | None:
+def _record_guess(step: Callable, structures: tuple, specs: list[tuple]) -> RecordedFunction | None:
+    """Records a step with or without sample weights, as it was not used; `None` where a step of the
+    user's own does not take such a batch, which then was never meant."""
+    try:
+        return _record(step, structures, specs)
+    except Exception:  # whatever the step makes of it
+        return None
+
+
+def _last_recorded(step_function: Any) -> RecordedFunction | None:
     """What `fit`, `evaluate` or `predict` recorded last, if they did."""
     functions = list(getattr(step_function, "_functions", {}).values())
     recorded = functions[-1]._recorded if functions else None
     return next(reversed(recorded.values())) if recorded else None
 
 
-def _x_structure(model) -> Any:
+def _x_structure(model: Any) -> Any:
     return tree.map_structure(lambda _: _Slot(), model.input)
 
 
-def _record_predict(model) -> RecordedFunction | None:
-    specs = input_specs(model)
+def _record_predict(model: Any, specs: list[tuple] | None) -> RecordedFunction | None:
     if specs is None:
         return _last_recorded(model.predict_function)
     return _record(model._predict_arrays, (_x_structure(model),), specs)
 
 
-def _y_structure(model) -> Any:
+def _y_structure(model: Any) -> Any:
     return tree.map_structure(lambda _: _Slot(), model.output)
 
 
-def _specs_of(program) -> list[tuple]:
+def _specs_of(program: Any) -> list[tuple]:
     """(name, dtype, dims) of each input of a program."""
     return [(n, *spec) for n, spec in zip(program.input_names, program.input_specs, strict=True)]
 
 
-def _record_reset(model) -> Any:
+def _record_reset(model: Any) -> Any:
     """The program that sets all metrics to their beginning."""
     with _core.Recording() as recording:
         model.reset_metrics()
         return recording.finish([])
 
 
-def _with_guessed_targets(model, step) -> RecordedFunction | None:
+def _with_guessed_targets(
+    model: Any, specs: list[tuple] | None, step: Callable
+) -> RecordedFunction | None:
     """Records a step of a compiled model that has seen no data yet.
 
     Targets have the outputs' shapes, or those of class ids where the loss says so.
     """
-    specs = input_specs(model)
     if specs is None or model.loss is None:
         return None
+    targets: list[tuple] = []
     names, losses = model.output_names, _losses_by_output(model)
     for name, output, loss in zip(names, model.outputs, losses, strict=True):
         sparse = "sparse" in loss
         shape = output.shape[:-1] if sparse else output.shape
         title = "y" if len(names) == 1 else f"y_{name}"
-        specs.append((title, "int32" if sparse else "float32", _dims(shape)))
-    return _record(step, (_x_structure(model), _y_structure(model)), specs)
+        targets.append((title, "int32" if sparse else "float32", _dims(shape)))
+    return _record(step, (_x_structure(model), _y_structure(model)), [*specs, *targets])
 
 
 @contextmanager
-def _guesses_forgotten(model):
+def _guesses_forgotten(model: Any) -> Iterator[None]:
     """The first real batch decides what "accuracy" means, not what was guessed within."""
     metrics, loss = model._compile_metrics, model._compile_loss
     built = metrics.built if metrics is not None else True
@@ -292,7 +313,7 @@ def _guesses_forgotten(model):
             loss.built = False
 
 
-def _losses_by_output(model) -> list[str]:
+def _losses_by_output(model: Any) -> list[str]:
     """A name of the loss of each output, empty where there is none."""
 
     def name_of(loss: Any) -> str:
@@ -309,7 +330,7 @@ def _losses_by_output(model) -> list[str]:
     return [name_of(x) for x in flat[:count]] + [""] * (count - len(flat))
 
 
-def _output_names(model, recorded: RecordedFunction) -> list[str]:
+def _output_names(model: Any, recorded: RecordedFunction) -> list[str]:
     """Names of a program's outputs: keys of the step's dict, or the model's own."""
     names: dict[int, str] = {}
 
