@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import Any
 
 _counts: dict[str, int] = defaultdict(int)
@@ -43,11 +44,37 @@ def reset() -> None:
     _counts.clear()
 
 
+def require_name(name: Any) -> None:
+    """Checks a name that a user gives to a layer or operation.
+
+    Raises:
+        ValueError: If it is no text, or has a `/`, which parts paths of variables. Files of Keras 2
+            and TensorFlow.js may have such names: see `names_of_a_file`.
+    """
+    slash = isinstance(name, str) and "/" in name and not getattr(_scopes, "in_file", False)
+    if not isinstance(name, str) or slash:
+        raise ValueError(
+            "Argument `name` must be a string and cannot contain character `/`. "
+            f"Received: name={name} (of type {type(name)})"
+        )
+
+
+@contextmanager
+def names_of_a_file():
+    """Context in which layers keep the names that a file gives them, even with a `/`."""
+    before = getattr(_scopes, "in_file", False)
+    _scopes.in_file = True
+    try:
+        yield
+    finally:
+        _scopes.in_file = before
+
+
 class name_scope:
     """Context in which variables get `name/` before their path.
 
     Args:
-        name: Text without `/`.
+        name: Text without `/`, unless it is that of a layer (`caller`).
         caller: Object that opens the scope. A scope that is opened again directly inside itself by
             the same caller does not add its name twice.
         deduplicate: Whether the rule above holds.
@@ -61,11 +88,8 @@ class name_scope:
         deduplicate: bool = True,
         override_parent: str | None = None,
     ):
-        if not isinstance(name, str) or "/" in name:
-            raise ValueError(
-                "Argument `name` must be a string and cannot contain character `/`. "
-                f"Received: name={name}"
-            )
+        if caller is None or not isinstance(name, str):
+            require_name(name)
         self.name = name
         self.caller = caller
         self.deduplicate = deduplicate

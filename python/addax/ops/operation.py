@@ -7,7 +7,7 @@ from typing import Any
 
 from addax import tree
 from addax.backend.keras_tensor import KerasTensor, any_symbolic
-from addax.backend.names import auto_name
+from addax.backend.names import auto_name, require_name
 from addax.ops.call_errors import call_with_argument_info, same_type
 from addax.ops.node import Node
 
@@ -34,11 +34,7 @@ class Operation:
     def __init__(self, name: str | None = None):
         if name is None:
             name = auto_name(self.__class__.__name__)
-        if not isinstance(name, str) or "/" in name:
-            raise ValueError(
-                "Argument `name` must be a string and cannot contain character `/`. "
-                f"Received: name={name} (of type {type(name)})"
-            )
+        require_name(name)
         self.name = name
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Any
 
+from addax.backend.names import names_of_a_file
 from addax.saving.serialization import deserialize_keras_object
 from addax.saving.weight_budget import WeightBudget
 
@@ -46,7 +47,7 @@ def restore_model(config: Any, custom_objects, elements: int):
     """
     from addax.models.model import Model
 
-    with building("topology"), WeightBudget(elements + _SLACK):
+    with building("topology"), names_of_a_file(), WeightBudget(elements + _SLACK):
         model = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(model, Model):
         raise ValueError(f"The file does not describe a model, but {str(model)[:200]}.")
