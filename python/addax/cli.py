@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import addax
-from addax import installed_library
+from addax import convert, installed_library
+from addax.trials import largest_difference, sample_inputs
 
 TOLERANCE = 1e-4
 
@@ -23,8 +24,8 @@ class UsageError(Exception):
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Adds `summary`, `predict`, `verify` and `bench` to a parser; `command` is then the function
-    that was chosen, which takes the parsed arguments and returns the exit code.
+    """Adds `summary`, `predict`, `verify`, `bench` and `convert` to a parser; `command` is then the
+    function that was chosen, which takes the parsed arguments and returns the exit code.
     """
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -57,6 +58,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         default=16,
         help="size of other dimensions that the model leaves open",
     )
+    convert.add_command(commands)
 
 
 def print_folder(arguments: argparse.Namespace) -> int:
@@ -80,7 +82,7 @@ def main(words: list[str] | None = None) -> int:
     if arguments.folder is not None:
         arguments.command = print_folder
     if "command" not in arguments:
-        parser.error("which command? summary, predict, verify or bench")
+        parser.error("which command? summary, predict, verify, bench or convert")
     return run(arguments)
 
 
@@ -176,8 +178,6 @@ def verify(arguments: argparse.Namespace) -> int:
     """Replays the pair of input and output that the file holds; fails if they differ by more than
     the tolerance.
     """
-    import numpy as np
-
     from addax import tree
 
     model = _load(arguments.model)
@@ -185,13 +185,7 @@ def verify(arguments: argparse.Namespace) -> int:
     outputs = tree.flatten(model.predict(_whole(inputs), batch_size=len(inputs[0]), verbose=0))
     if [x.shape for x in outputs] != [x.shape for x in wanted]:
         raise ValueError("the file's check has outputs of other shapes than the model")
-    difference = 0.0
-    for ours, theirs in zip(outputs, wanted, strict=True):
-        a, b = ours.astype("float64"), theirs.astype("float64")
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        with np.errstate(invalid="ignore"):
-            apart = np.nan_to_num(np.where(same, 0.0, np.abs(a - b)), nan=math.inf, posinf=math.inf)
-        difference = max(difference, float(apart.max(initial=0.0)))
+    difference = largest_difference(outputs, wanted)
     good = difference <= arguments.tolerance
     print(
         f"{'equal' if good else 'DIFFERENT'}: the largest difference is {difference:g}, "
@@ -237,7 +231,9 @@ def bench(arguments: argparse.Namespace) -> int:
     for threads in arguments.threads or sorted({1, most}):
         with config.threads(threads):
             for batch in arguments.batch:
-                times = _measure(model, _samples(model, batch, arguments.open), arguments.seconds)
+                times = _measure(
+                    model, sample_inputs(model, batch, arguments.open), arguments.seconds
+                )
                 ranks = [_percentile(times, share) for share in (0.5, 0.9, 0.99, 1.0)]
                 rate = batch * len(times) / sum(times)
                 cells = [batch, threads, *map(_duration, ranks), round(rate), len(times)]
@@ -246,21 +242,6 @@ def bench(arguments: argparse.Namespace) -> int:
     for row in rows:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
     return 0
-
-
-def _samples(model: Any, batch: int, open_size: int) -> list:
-    import numpy as np
-
-    if not getattr(model, "inputs", None):
-        raise ValueError("the shapes of the model's inputs are not known: it cannot be measured")
-    samples = []
-    for tensor in model.inputs:
-        shape = [batch, *(open_size if size is None else size for size in tensor.shape[1:])]
-        steps = np.arange(math.prod(shape)).reshape(shape)
-        floating = "float" in tensor.dtype
-        values = steps * 37 % 101 / 101 - 0.5 if floating else steps % 2
-        samples.append(values.astype("float32" if tensor.dtype == "bfloat16" else tensor.dtype))
-    return samples
 
 
 def _measure(model: Any, samples: list, seconds: float) -> list[float]:

@@ -1,0 +1,178 @@
+"""`addax convert`: every format that is read becomes every format that is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import addax as keras
+import numpy as np
+import pytest
+from addax import cli, layers
+from addax.convert import convert
+
+pytest.importorskip("h5py")
+
+TFJS = Path(__file__).parents[1] / "golden" / "tfjs" / "rnn_adam"
+SOURCES = ("folder", "folder/model.json", "tfjs", "model.keras", "model.h5")
+TARGETS = ("out", "out/model.json", "out.keras", "out.h5")
+
+X = np.random.default_rng(0).normal(size=(6, 5, 3)).astype("float32")
+
+
+def trained_model():
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input((5, 3))
+    x = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(x)
+    x = layers.TimeDistributed(layers.Dense(4))(x)
+    x = layers.BatchNormalization()(x)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GRU(3)(x)))
+    model.compile("adam", "mse")
+    model.fit(X, np.ones((6, 2)), epochs=2, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with a trained model in every format that `load_model` reads."""
+    folder = tmp_path_factory.mktemp("saved")
+    model = trained_model()
+    for name in ("folder", "model.keras", "model.h5"):
+        model.save(folder / name)
+    model.save_weights(folder / "model.weights.h5")
+    shutil.copytree(TFJS, folder / "tfjs")
+    return folder
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_model_stays_the_same_in_another_format(saved, tmp_path, source, target):
+    report = convert(saved / source, tmp_path / target)
+    before = keras.models.load_model(saved / source)
+    after = keras.models.load_model(tmp_path / target)
+    np.testing.assert_array_equal(after.predict(X, verbose=0), before.predict(X, verbose=0))
+    for model in (before, after):  # the optimizer's state came along
+        model.fit(X, np.ones((6, 2)), epochs=2, shuffle=False, verbose=0)
+    for ours, theirs in zip(after.get_weights(), before.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert (report.weights_apart, report.outputs_apart, report.not_run) == (0, 0, "")
+    assert report.optimizer.startswith("Adam at step ")
+    assert report.parameters == before.count_params() and report.layers == len(before.layers)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_weights_of_a_model_become_a_file(saved, tmp_path, source):
+    report = convert(saved / source, tmp_path / "out.weights.h5")
+    model = keras.models.load_model(saved / source)
+    wanted = model.get_weights()
+    model.set_weights([w * 0 for w in wanted])
+    model.load_weights(tmp_path / "out.weights.h5")
+    for have, want in zip(model.get_weights(), wanted, strict=True):
+        np.testing.assert_array_equal(have, want)
+    assert report.outputs_apart == 0
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "out.weights.h5"])
+def test_weights_become_a_model_with_the_model_that_they_belong_to(saved, tmp_path, target):
+    other = keras.models.clone_model(keras.models.load_model(saved / "folder"))
+    other.save(tmp_path / "other")
+    convert(saved / "model.weights.h5", tmp_path / target, model=tmp_path / "other")
+    if target == "out.weights.h5":
+        other.load_weights(tmp_path / target)
+    else:
+        other = keras.models.load_model(tmp_path / target)
+    wanted = keras.models.load_model(saved / "folder")
+    np.testing.assert_array_equal(other.predict(X, verbose=0), wanted.predict(X, verbose=0))
+
+
+def test_the_command_tells_what_was_converted(saved, tmp_path, capsys):
+    target = tmp_path / "out.keras"
+    assert cli.main(["convert", str(saved / "folder"), str(target)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{saved / 'folder'} → {target}"
+    entries = {line[:13].strip(): line[14:] for line in lines[1:]}
+    assert entries["layers"] == "6"
+    assert entries["parameters"] == "221 (213 trainable)"
+    assert entries["optimizer"] == "Adam at step 2"
+    assert entries["size"].endswith(f" → {target.stat().st_size / 1e3:.1f} kB")
+    assert entries["checked"] == "weights differ by 0, outputs for random inputs by 0"
+
+
+def test_the_optimizer_can_be_left_out(saved, tmp_path, capsys):
+    words = ["convert", str(saved / "folder"), str(tmp_path / "out"), "--no-optimizer"]
+    assert cli.main(words) == 0
+    assert "Adam, without its state" in capsys.readouterr().out
+    document = json.loads((tmp_path / "out" / "model.json").read_text())
+    groups = document["weightsManifest"]
+    assert not [w for g in groups for w in g["weights"] if w.get("group") == "optimizer"]
+
+
+@pytest.mark.parametrize("target", ["out", "out.keras"])
+def test_what_is_there_is_replaced_only_when_asked(saved, tmp_path, capsys, target):
+    small = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    small.save(tmp_path / target)
+    words = ["convert", str(saved / "folder"), str(tmp_path / target)]
+    assert cli.main(words) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert len(keras.models.load_model(tmp_path / target).weights) == 2
+    assert cli.main([*words, "--overwrite"]) == 0
+    assert len(keras.models.load_model(tmp_path / target).weights) > 2
+
+
+def test_other_files_in_the_target_folder_stay(saved, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    convert(saved / "model.keras", tmp_path / "out")
+    convert(saved / "model.h5", tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+    names = sorted(p.suffix for p in (tmp_path / "out").iterdir())
+    assert names == [".bin", ".json", ".txt"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("nothing", "out"),
+        ("damaged.keras", "out"),
+        ("folder", "no such folder/out"),
+        ("folder", "out.txt"),
+        ("model.weights.h5", "out"),
+    ],
+)
+def test_a_failure_ends_with_1_and_one_line_and_leaves_nothing(
+    saved, tmp_path, capsys, monkeypatch, source, target
+):
+    shutil.copytree(saved, tmp_path / "saved")
+    whole = (saved / "model.keras").read_bytes()
+    (tmp_path / "saved" / "damaged.keras").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["convert", str(Path("saved") / source), target]) == 1
+    text = capsys.readouterr()
+    assert text.err.startswith("addax: ") and text.err.count("\n") == 1
+    assert text.out == "" and os.listdir() == ["saved"]
+
+
+def test_a_target_that_came_out_otherwise_is_not_kept(saved, tmp_path, monkeypatch, capsys):
+    from addax.models.model import Model
+
+    whole = Model.save
+
+    def forgetful(self, path, **options):
+        self.weights[0].assign(self.weights[0] + 1e-3)
+        whole(self, path, **options)
+        self.weights[0].assign(self.weights[0] - 1e-3)
+
+    monkeypatch.setattr(Model, "save", forgetful)
+    assert cli.main(["convert", str(saved / "folder"), str(tmp_path / "out.keras")]) == 1
+    assert "The weights came out otherwise, by up to 0.001" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_cannot_be_run_is_compared_by_its_weights(tmp_path, capsys):
+    inputs = keras.Input((None, 4))
+    sevens = layers.Reshape((-1, 7))(layers.Dense(4)(inputs))
+    keras.Model(inputs, sevens).save(tmp_path / "model")  # 16 steps give no whole sevens
+    assert cli.main(["convert", str(tmp_path / "model"), str(tmp_path / "out.keras")]) == 0
+    assert "weights differ by 0; not run: " in capsys.readouterr().out
