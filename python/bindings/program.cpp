@@ -3,6 +3,7 @@
 
 #include "addax/replay.h"
 #include "module.h"
+#include "program/stepwise.h"
 
 namespace addax::python {
 namespace {
@@ -111,6 +112,10 @@ void bind_program(py::module_& m) {
           "finish",
           [](Recording& r, const Values& outputs) { return std::const_pointer_cast<Program>(r.finish(outputs)); },
           py::arg("outputs"));
+  m.def(
+      "require_stepwise", [](const Program& p, const Dim& time) { require_stepwise(p, time.str()); },
+      py::arg("program"), py::arg("time"),
+      "Raises NotImplementedError if the program may look elsewhere in time than at each step and the states.");
   m.def("is_recording", [] { return Recording::current() != nullptr; });
 
   py::class_<Suspension>(m, "suspend_recording",

@@ -8,6 +8,7 @@
 #include "addax/error.h"
 #include "addax/shape.h"
 #include "base/checked.h"
+#include "tensor/unknowns.h"
 
 namespace addax {
 namespace {
@@ -319,5 +320,15 @@ class Parser {
 }  // namespace
 
 Dim Dim::parse(std::string_view text) { return Parser(text).parse(); }
+
+bool mentions(const Dim& dim, std::string_view unknown) {
+  for (const auto& [monomial, coefficient] : DimAccess::terms(dim))
+    for (const Atom& atom : monomial) {
+      if (atom->kind == AtomKind::unknown ? atom->text == unknown
+                                          : mentions(atom->a, unknown) || mentions(atom->b, unknown))
+        return true;
+    }
+  return false;
+}
 
 }  // namespace addax

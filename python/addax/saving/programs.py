@@ -61,6 +61,8 @@ class Programs:
         self._predict: RecordedFunction | None = None
         with self._warning("predict"):
             self._add_predict()
+        with self._warning("stream"):
+            self._add_stream()
         if model.compiled:
             with _guesses_forgotten(model):
                 self._add_steps()
@@ -94,13 +96,15 @@ class Programs:
         if recorded is None:
             return
         self.recorded["predict"] = FileProgram(recorded.program, _output_names(model, recorded))
-        specs = self._specs
-        if specs is not None:
-            streamed = record_stream(model, specs, recorded)
-            if streamed is not None:
-                program, names = streamed
-                outputs = [*self.recorded["predict"].outputs, *names]
-                self.recorded["stream"] = FileProgram(program, outputs, states=len(names))
+
+    def _add_stream(self) -> None:
+        if self._predict is None or self._specs is None:
+            return
+        streamed = record_stream(self.model, self._specs, self._predict)
+        if streamed is not None:
+            program, names = streamed
+            outputs = [*self.recorded["predict"].outputs, *names]
+            self.recorded["stream"] = FileProgram(program, outputs, states=len(names))
 
     def _add_step(self, name: str, step: Callable, function: Any) -> None:
         """Adds a step as the last batch was, or as the model's loss lets one guess, with sample

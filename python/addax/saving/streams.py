@@ -23,7 +23,8 @@ def record_stream(model, specs: list[tuple], predict: RecordedFunction) -> tuple
 
     Returns:
         The program and the names of the states; `None` if a sequence in pieces would not give what
-        the whole sequence gives, or there is nothing to keep between pieces.
+        the whole sequence gives, or there is nothing to keep between pieces. The program's steps
+        decide (`stepwise.h`), and then a trial: states that are taken for one another show there.
     """
     if not any(isinstance(layer, RNN) for layer in model._flatten_layers()):
         return None
@@ -31,31 +32,34 @@ def record_stream(model, specs: list[tuple], predict: RecordedFunction) -> tuple
         return None
     steps = specs[0][2][1]
     time = _core.Dim.unknown("time") if isinstance(steps, int) else steps
-    names: list[str] = []
+    inputs = [(name, dtype, (dims[0], time, *dims[2:])) for name, dtype, dims in specs]
     try:
-        with _core.Recording() as recording:
-            inputs = [
-                recording.input(name, dtype, (dims[0], time, *dims[2:]))
-                for name, dtype, dims in specs
-            ]
-
-            def begin(layer: str, states: Any) -> Any:
-                def state(x: Any) -> Any:
-                    names.append(f"state/{layer}/{len(names)}")
-                    return recording.input(names[-1], x.dtype, tuple(x.shape))
-
-                return tree.map_structure(state, states)
-
-            with Stream(begin) as stream:
-                outputs = model(tree.pack_sequence_as(model.input, inputs), training=False)
-            program = recording.finish([*tree.flatten(outputs), *stream.states])
-        steps = steps if isinstance(steps, int) else _TIME
-        inputs = [sample(dtype, (dims[0], steps, *dims[2:])) for _, dtype, dims in specs]
-        whole = _from_the_beginning(model, predict, inputs)
-        pieces_fit = _pieces_fit(program, inputs, len(names), whole)
+        program, names = _record(model, inputs)
+        _core.require_stepwise(program, time)
     except (ValueError, TypeError, NotImplementedError):
-        return None
-    return (program, names) if pieces_fit else None
+        return None  # a layer asks how long the sequence is, or looks elsewhere in it
+    steps = steps if isinstance(steps, int) else _TIME
+    inputs = [sample(dtype, (dims[0], steps, *dims[2:])) for _, dtype, dims in specs]
+    whole = _from_the_beginning(model, predict, inputs)
+    return (program, names) if _pieces_fit(program, inputs, len(names), whole) else None
+
+
+def _record(model, specs: list[tuple]) -> tuple[Any, list[str]]:
+    """The program, with states behind its inputs and outputs, and the states' names."""
+    names: list[str] = []
+    with _core.Recording() as recording:
+        inputs = [recording.input(*spec) for spec in specs]
+
+        def begin(layer: str, states: Any) -> Any:
+            def state(x: Any) -> Any:
+                names.append(f"state/{layer}/{len(names)}")
+                return recording.input(names[-1], x.dtype, tuple(x.shape))
+
+            return tree.map_structure(state, states)
+
+        with Stream(begin) as stream:
+            outputs = model(tree.pack_sequence_as(model.input, inputs), training=False)
+        return recording.finish([*tree.flatten(outputs), *stream.states]), names
 
 
 def _from_the_beginning(model, predict: RecordedFunction, inputs: list) -> list:

@@ -54,13 +54,22 @@ def words():
     )
 
 
+def single_pixels():
+    return sequential(
+        layers.Conv1D(4, 1, activation="relu"),
+        layers.GRU(4, return_sequences=True),
+        layers.TimeDistributed(layers.Dense(3, activation="softmax")),
+        layers.Conv1D(2, 1),
+    )
+
+
 def masked():
     return sequential(layers.Masking(0.0), layers.GRU(4, return_sequences=True))
 
 
 @pytest.mark.parametrize(
     "make",
-    [stacked, cells, two_inputs, known_length, nested, words, masked],
+    [stacked, cells, two_inputs, known_length, nested, words, single_pixels, masked],
     ids=lambda f: f.__name__,
 )
 @pytest.mark.parametrize("batch", [1, 3])
@@ -125,9 +134,63 @@ def decoder():
     return keras.Model(x, layers.GRU(4, return_sequences=True)(x, initial_state=h))
 
 
+def convolved_far_back():
+    conv = layers.Conv1D(4, 2, padding="causal", dilation_rate=8)
+    return sequential(conv, layers.GRU(4, return_sequences=True))
+
+
+def pooled_and_weighted_with_zeros():
+    return sequential(
+        layers.GRU(4, return_sequences=True),
+        layers.GlobalAveragePooling1D(),
+        layers.Dense(2, kernel_initializer="zeros"),
+    )
+
+
+def reshaped_into_samples():
+    x = keras.Input(batch_shape=(2, None, 3))
+    y = layers.GRU(4, return_sequences=True)(x)
+    swapped = layers.Lambda(lambda y: keras.ops.reshape(y, (-1, 2, 4)))(y)
+    return keras.Model(x, layers.Permute((1, 2))(keras.ops.transpose(swapped, (1, 0, 2))))
+
+
+def positioned():
+    x = keras.Input((9, 3))
+    table = keras.ops.reshape(keras.ops.arange(27, dtype="float32"), (9, 3)) * 1e-7
+    y = layers.Lambda(lambda x: x + table)(x)
+    return keras.Model(x, layers.GRU(4, return_sequences=True)(y))
+
+
+def repeated():
+    x = keras.Input((4, 3))
+    y = layers.GRU(4, kernel_initializer="zeros", recurrent_initializer="zeros")(x)
+    return keras.Model(
+        x, layers.Add()([layers.RepeatVector(4)(y), layers.GRU(4, return_sequences=True)(x)])
+    )
+
+
+def masked_cells():
+    rest = layers.RNN([layers.LSTMCell(4), layers.GRUCell(3)], return_sequences=True)
+    return sequential(layers.Masking(0.0), rest)
+
+
 @pytest.mark.parametrize(
     "make",
-    [bidirectional, backwards, pooled, pooled_over_a_long_time, convolved, attending, decoder],
+    [
+        bidirectional,
+        backwards,
+        pooled,
+        pooled_over_a_long_time,
+        convolved,
+        attending,
+        decoder,
+        convolved_far_back,
+        pooled_and_weighted_with_zeros,
+        reshaped_into_samples,
+        positioned,
+        repeated,
+        masked_cells,
+    ],
     ids=lambda f: f.__name__,
 )
 def test_models_that_look_elsewhere_in_time_have_no_stream(tmp_path, make):
