@@ -14,9 +14,10 @@ from typing import Any
 
 import addax
 from addax import convert, installed_library
-from addax.trials import largest_difference, sample_inputs
+from addax.trials import largest_difference, nested, sample_inputs
 
 TOLERANCE = 1e-4
+_SAYS_WHAT_IS_WRONG = (ValueError, TypeError, OSError, MemoryError, ImportError)
 
 
 class UsageError(Exception):
@@ -80,6 +81,9 @@ def main(words: list[str] | None = None) -> int:
     add_commands(parser)
     arguments = parser.parse_args(words)
     if arguments.folder is not None:
+        if "command" in arguments:
+            option = "--" + arguments.folder.replace("_", "-")
+            parser.error(f"{option} prints a folder; it goes without a command")
         arguments.command = print_folder
     if "command" not in arguments:
         parser.error("which command? summary, predict, verify, bench or convert")
@@ -93,8 +97,13 @@ def run(arguments: argparse.Namespace) -> int:
     except UsageError as error:
         print(f"addax: {error}", file=sys.stderr)
         return 2
-    except (ValueError, TypeError, LookupError, OSError, MemoryError, ImportError) as error:
-        print(f"addax: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130  # as shells have it
+    except Exception as error:  # a file may make anything fail; whoever types commands reads a line
+        said = " ".join(str(error).split())
+        if not isinstance(error, _SAYS_WHAT_IS_WRONG) or not said:
+            said = f"{type(error).__name__}: {said}"
+        print(f"addax: {said}", file=sys.stderr)
         return 1
 
 
@@ -108,7 +117,9 @@ def _whole_numbers(text: str) -> list[int]:
 
 
 def _whole_number(text: str) -> int:
-    return _whole_numbers(text)[-1]
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"wants a whole number from 1 on, not '{text}'")
+    return int(text)
 
 
 def _not_negative(text: str) -> float:
@@ -127,11 +138,7 @@ def _load(path: str) -> Any:
     return load_model(path)
 
 
-def _whole(values: list) -> Any:
-    return values[0] if len(values) == 1 else values
-
-
-# ---- Commands
+# Commands
 
 
 def summary(arguments: argparse.Namespace) -> int:
@@ -147,13 +154,13 @@ def predict(arguments: argparse.Namespace) -> int:
     from addax import tree
 
     model = _load(arguments.model)
-    inputs = [np.load(path, allow_pickle=False) for path in arguments.inputs]
+    inputs = [_array(path) for path in arguments.inputs]
     wanted = len(getattr(model, "inputs", None) or inputs)
     if len(inputs) != wanted:
         raise UsageError(f"the model takes {wanted} inputs; received {len(inputs)} files")
     names = list(getattr(model, "output_names", None) or ())
     _check_output_count(arguments.output, len(names))
-    outputs = tree.flatten(model.predict(_whole(inputs), verbose=0))
+    outputs = tree.flatten(model.predict(nested(model, inputs), verbose=0))
     _check_output_count(arguments.output, len(outputs))
     for i, output in enumerate(outputs):
         name = names[i] if len(names) == len(outputs) else f"output_{i}"
@@ -162,6 +169,18 @@ def predict(arguments: argparse.Namespace) -> int:
             np.save(file, output)
         print(f"{path}  {output.shape}  {output.dtype}")
     return 0
+
+
+def _array(path: str) -> Any:
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is no .npy file of numbers: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path} is no .npy file: it holds several arrays")
+    return array
 
 
 def _check_output_count(paths: list[str] | None, count: int) -> None:
@@ -182,7 +201,11 @@ def verify(arguments: argparse.Namespace) -> int:
 
     model = _load(arguments.model)
     inputs, wanted = _check_pair(arguments.model)
-    outputs = tree.flatten(model.predict(_whole(inputs), batch_size=len(inputs[0]), verbose=0))
+    if len(inputs) != len(getattr(model, "inputs", None) or inputs):
+        raise ValueError("the file's check has other inputs than the model")
+    outputs = tree.flatten(
+        model.predict(nested(model, inputs), batch_size=len(inputs[0]), verbose=0)
+    )
     if [x.shape for x in outputs] != [x.shape for x in wanted]:
         raise ValueError("the file's check has outputs of other shapes than the model")
     difference = largest_difference(outputs, wanted)
@@ -216,7 +239,7 @@ def _check_pair(path: str) -> tuple[list, list]:
     return inputs, outputs
 
 
-# ---- Measuring
+# Measuring
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -247,16 +270,17 @@ def bench(arguments: argparse.Namespace) -> int:
 def _measure(model: Any, samples: list, seconds: float) -> list[float]:
     """Seconds of each call, sorted."""
     predictor, clock = model.predictor(), time.perf_counter
+    batch = samples[0] if len(samples) == 1 else samples
     begin = clock()
     while True:  # caches and clocks get warm
-        predictor(_whole(samples))
+        predictor(batch)
         if clock() - begin >= seconds / 5:
             break
     times = []
     start = clock()
     while True:
         before = clock()
-        predictor(_whole(samples))
+        predictor(batch)
         after = clock()
         times.append(after - before)
         if after - start >= seconds:

@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from addax.trials import largest_difference, sample_inputs
+from addax.trials import largest_difference, nested, sample_inputs
 
 # Outputs of the same weights; quantized ones are only reported.
 _TOLERANCE = 1e-5
@@ -182,8 +182,7 @@ def _tried(model) -> tuple[list, list]:
 def _run(model, inputs: list) -> list:
     from addax import tree
 
-    x = inputs[0] if len(inputs) == 1 else inputs
-    return tree.flatten(model.predict(x, verbose=0))
+    return tree.flatten(model.predict(nested(model, inputs), verbose=0))
 
 
 def _optimizer(original, copy) -> str:

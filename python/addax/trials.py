@@ -1,4 +1,5 @@
-"""Trial inputs for a model whose data are not at hand, and how far outputs lie apart."""
+"""Trial inputs for a model whose data are not at hand, how a model takes its inputs, and how far
+outputs lie apart."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ def sample_inputs(model: Any, batch: int, open_size: int) -> list:
     """
     import numpy as np
 
+    from addax.backend.dtypes import numpy_dtype
+
     if not getattr(model, "inputs", None):
         raise ValueError("the shapes of the model's inputs are not known")
     rng = np.random.default_rng(0)
@@ -27,8 +30,17 @@ def sample_inputs(model: Any, batch: int, open_size: int) -> list:
     for tensor in model.inputs:
         shape = [batch, *(open_size if size is None else size for size in tensor.shape[1:])]
         values = rng.random(shape) - 0.5 if "float" in tensor.dtype else rng.integers(0, 2, shape)
-        samples.append(values.astype("float32" if tensor.dtype == "bfloat16" else tensor.dtype))
+        samples.append(values.astype(numpy_dtype(tensor.dtype)))
     return samples
+
+
+def nested(model: Any, arrays: list) -> Any:
+    """The arrays as the model takes its inputs: alone, or in a list or dict."""
+    from addax import tree
+
+    if getattr(model, "inputs", None):
+        return tree.pack_sequence_as(model.input, arrays)
+    return arrays[0] if len(arrays) == 1 else arrays
 
 
 def largest_difference(ours: list, theirs: list) -> float:

@@ -63,6 +63,20 @@ def test_predictions_go_into_a_file_per_output(run, saved, tmp_path):
             assert np.array_equal(np.load(tmp_path / name), wanted)
 
 
+def test_inputs_in_a_dict_are_given_in_the_order_of_the_summary(run, tmp_path):
+    a, b = layers.Input((4,), name="a"), layers.Input((None, 4), name="b")
+    model = keras.Model({"b": b, "a": [a]}, layers.Add()([a, layers.GlobalMaxPooling1D()(b)]))
+    model.save(tmp_path / "m")
+    x = {"a": np.ones((2, 4), "float32"), "b": np.full((2, 5, 4), 2, "float32")}
+    for name in x:
+        np.save(tmp_path / f"{name}.npy", x[name])
+    files = [f"{tensor.name}.npy" for tensor in model.inputs]
+    run("predict", "m", *files, "--output", "y.npy")
+    assert (np.load(tmp_path / "y.npy") == 3).all()
+    assert run("verify", "m").startswith("equal")
+    assert run("bench", "m", "--batch", "2", "--threads", "1", "--seconds", "0.01")
+
+
 def test_verify_tells_a_file_whose_pair_differs(run, saved, tmp_path):
     model, _ = saved
     model.save(tmp_path / "m")
@@ -98,6 +112,8 @@ def test_bench_prints_a_row_per_batch_and_thread_count(run, saved):
         ("summary",),
         ("verify", "M", "--tolerance", "-1"),
         ("bench", "M", "--batch", "0"),
+        ("bench", "M", "--open", "3,4"),
+        ("--include-dir", "summary", "M"),
         ("predict", "M"),
         ("predict", "M", "x.npy"),
         ("predict", "M", "x.npy", "x.npy", "--output", "y.npy"),
@@ -108,8 +124,26 @@ def test_a_wrong_command_line_ends_with_2(run, saved, tmp_path, words):
     assert "addax" in run(*[saved[1] if w == "M" else w for w in words], code=2)
 
 
-def test_a_failure_ends_with_1_and_one_line(run, saved, tmp_path):
-    (tmp_path / "bad.npy").write_bytes(b"no array")
-    for words in (("summary", "nothing"), ("predict", saved[1], "bad.npy", "bad.npy")):
-        text = run(*words, code=1)
-        assert text.startswith("addax: ") and text.count("\n") == 1
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("summary", "nothing"), "File not found"),
+        (("summary", "deep/model.json"), "deep"),
+        (("verify", "text.txt"), "not supported"),
+        (("predict", "M", "text.txt", "text.txt"), "text.txt is no .npy file"),
+        (("predict", "M", "empty.npy", "empty.npy"), "empty.npy is no .npy file"),
+        (("predict", "M", "two.npz", "two.npz"), "two.npz is no .npy file"),
+        (("predict", "M", "names.npy", "names.npy"), "names.npy is no .npy file"),
+        (("--include-dir",), "no C++ library"),
+    ],
+)
+def test_a_failure_ends_with_1_and_one_line(run, saved, tmp_path, words, text):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "model.json").write_text("[" * 100_000)
+    (tmp_path / "text.txt").write_bytes(b"no array")
+    (tmp_path / "empty.npy").write_bytes(b"")
+    np.savez(tmp_path / "two.npz", np.ones(2), np.ones(3))
+    np.save(tmp_path / "names.npy", np.array(["a", None], dtype=object))
+    said = run(*[saved[1] if w == "M" else w for w in words], code=1)
+    assert said.startswith("addax: ") and said.count("\n") == 1
+    assert text in said

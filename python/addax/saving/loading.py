@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +15,7 @@ _SLACK = 1 << 16
 
 
 @contextmanager
-def building(what: str):
+def building(what: str) -> Iterator[None]:
     """Context in which whatever a malformed config makes classes raise is a ValueError."""
     try:
         yield
@@ -33,7 +34,7 @@ def building(what: str):
         ) from error
 
 
-def restore_model(config: Any, custom_objects, elements: int):
+def restore_model(config: Any, custom_objects: Any, elements: int) -> Any:
     """The model of a config, built but not compiled.
 
     Args:

@@ -34,7 +34,7 @@ class CustomObjectScope:
         _scopes.objects = {**(_scopes.objects or {}), **self.custom_objects}
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         _scopes.objects = self._outer.pop()
 
 
@@ -57,7 +57,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
         ValueError: If a class has no `get_config` method.
     """
 
-    def decorator(obj):
+    def decorator(obj: Any) -> Any:
         if inspect.isclass(obj) and not hasattr(obj, "get_config"):
             raise ValueError("Cannot register a class that does not have a get_config() method.")
         registered_name = f"{package}>{name or obj.__name__}"
@@ -68,7 +68,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return decorator
 
 
-def get_registered_name(obj) -> str:
+def get_registered_name(obj: Any) -> str:
     """The name that a class or function is registered under; its own name if it is not."""
     try:
         return _names.get(obj) or obj.__name__
@@ -80,7 +80,7 @@ def get_registered_object(
     name: str,
     custom_objects: Mapping[str, Any] | None = None,
     module_objects: Mapping[str, Any] | None = None,
-):
+) -> Any:
     """The class or function of that name: in open scopes, registered, or in the dicts given.
 
     Returns:

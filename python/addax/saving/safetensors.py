@@ -25,7 +25,7 @@ _NAMES = {
 _DTYPES = {short: name for name, short in _NAMES.items()}
 
 
-def save_safetensors(model, path: str) -> None:
+def save_safetensors(model: Any, path: str) -> None:
     """Writes the weights under the names that they have in model.json.
 
     Raises:
@@ -57,7 +57,7 @@ def save_safetensors(model, path: str) -> None:
     write_file(path, write)
 
 
-def load_safetensors(model, path: str, skip_mismatch: bool = False) -> None:
+def load_safetensors(model: Any, path: str, skip_mismatch: bool = False) -> None:
     """Takes weights from a file, by name.
 
     Raises:

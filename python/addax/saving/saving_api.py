@@ -8,7 +8,7 @@ from typing import Any
 
 
 def save_model(
-    model, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **kwargs: Any
+    model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **kwargs: Any
 ) -> None:
     """Saves a model with its weights, compile configuration and optimizer state.
 
@@ -57,7 +57,7 @@ def save_model(
 
 
 def load_model(
-    filepath: Any, custom_objects=None, compile: bool = True, safe_mode: bool = True
+    filepath: Any, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
     """Loads a model that `save_model`, Keras or TensorFlow.js wrote.
 
@@ -103,7 +103,7 @@ def load_model(
     )
 
 
-def save_weights(model, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
     """Saves the weights of a model.
 
     Args:
@@ -142,7 +142,7 @@ def save_weights(model, filepath: Any, overwrite: bool = True, **kwargs: Any) ->
 
 
 def load_weights(
-    model, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, **kwargs: Any
+    model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, **kwargs: Any
 ) -> None:
     """Loads weights into a model.
 
@@ -226,7 +226,7 @@ def _ask(path: str) -> bool:
     return answer == "y"
 
 
-def _require_built(model, what: str) -> None:
+def _require_built(model: Any, what: str) -> None:
     if not model.built:
         raise ValueError(
             f"You are {'saving' if what == 'save' else 'loading'} weights of model "

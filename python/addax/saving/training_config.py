@@ -81,7 +81,7 @@ _FOREIGN = (
 )
 
 
-def tfjs_optimizer(optimizer) -> tuple[str, dict[str, str], dict[str, str]] | None:
+def tfjs_optimizer(optimizer: Any) -> tuple[str, dict[str, str], dict[str, str]] | None:
     """Class, config keys and slots of TensorFlow.js that are this optimizer; `None` if none is."""
     found = _OPTIMIZERS.get(type(optimizer).__name__)
     if found is None or not type(optimizer).__module__.startswith("addax."):
@@ -95,7 +95,7 @@ def tfjs_optimizer(optimizer) -> tuple[str, dict[str, str], dict[str, str]] | No
     return found
 
 
-def training_config(model) -> dict[str, Any] | None:
+def training_config(model: Any) -> dict[str, Any] | None:
     """`trainingConfig`, or `None` if TensorFlow.js would refuse the model for what is in it."""
     if not model.compiled or model.optimizer is None:
         return None
@@ -152,7 +152,7 @@ def _metrics(metrics: Any) -> list[str]:
 # Slots
 
 
-def slots_of(optimizer) -> list[tuple[int, str, Any]]:
+def slots_of(optimizer: Any) -> list[tuple[int, str, Any]]:
     """(index of the trained variable, slot's name, variable) for the optimizer's slots."""
     trained = optimizer._trainable_variables
     found: list[tuple[int, str, Any]] = []
@@ -173,7 +173,9 @@ def slots_of(optimizer) -> list[tuple[int, str, Any]]:
     return found
 
 
-def compile_from_tfjs(model, config: Any, state: dict[str, Any], names: dict[int, str]) -> None:
+def compile_from_tfjs(
+    model: Any, config: Any, state: dict[str, Any], names: dict[int, str]
+) -> None:
     """Compiles a model as a `trainingConfig` says, and sets the optimizer's state.
 
     Args:

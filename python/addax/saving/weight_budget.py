@@ -7,6 +7,7 @@ values its weights have, and opens a budget of as many while the model is made.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 
 class _Open(threading.local):
@@ -31,11 +32,11 @@ class WeightBudget:
         self._outer, _open.budget = _open.budget, self
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         _open.budget = self._outer
 
 
-def charge(shape, owner: str) -> None:
+def charge(shape: Iterable[int | None], owner: str) -> None:
     """Takes a weight of that shape from the open budget, before its memory is allocated.
 
     Raises:

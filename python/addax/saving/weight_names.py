@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from addax.backend.dtypes import is_float_dtype
@@ -14,7 +15,7 @@ _LEAVES = {
 }
 
 
-def named_weights(model) -> list[tuple[str, Any]]:
+def named_weights(model: Any) -> list[tuple[str, Any]]:
     """Pairs of a unique name and a `Variable` for all weights, in order of `model.weights`."""
     names: dict[int, str] = {}
     taken: set[str] = set()
@@ -26,7 +27,9 @@ def named_weights(model) -> list[tuple[str, Any]]:
     return [(names[id(v)], v) for v in weights]
 
 
-def _visit(layer, prefix: str, names: dict[int, str], taken: set[str], is_graph=False) -> None:
+def _visit(
+    layer: Any, prefix: str, names: dict[int, str], taken: set[str], is_graph: bool = False
+) -> None:
     leaves = _LEAVES.get(type(layer).__name__, {})
     state = layer._tracked()
     for v in state.variables:
@@ -42,7 +45,7 @@ def _visit(layer, prefix: str, names: dict[int, str], taken: set[str], is_graph=
         )
 
 
-def _prefix_of(layer, parent, prefix: str, in_graph: bool) -> str:
+def _prefix_of(layer: Any, parent: Any, prefix: str, in_graph: bool) -> str:
     from addax.layers.rnn.rnn import RNN
     from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
     from addax.layers.rnn.time_distributed import TimeDistributed
@@ -58,7 +61,7 @@ def _prefix_of(layer, parent, prefix: str, in_graph: bool) -> str:
     return f"{prefix}{layer.name}/"
 
 
-def _is_graph(layer) -> bool:
+def _is_graph(layer: Any) -> bool:
     from addax.models.functional import Functional
     from addax.models.sequential import Sequential
 
@@ -76,7 +79,7 @@ def _unique(name: str, taken: set[str]) -> str:
     return name
 
 
-def match_by_name(model, given: dict[str, Any]) -> list[tuple[str, Any]]:
+def match_by_name(model: Any, given: dict[str, Any]) -> list[tuple[str, Any]]:
     """Finds for each weight of the model the tensor of a file that other programs wrote.
 
     A name fits as it is, without its last level but one (a cell's name between), or without
@@ -116,7 +119,7 @@ def _unnumbered(name: str) -> str:
     return re.sub(r"_\d+(?=/)", "", name)
 
 
-def _fallbacks(name: str):
+def _fallbacks(name: str) -> Iterator[str]:
     name = name.removesuffix(":0")
     levels = name.split("/")
     yield name
@@ -134,7 +137,7 @@ def _few(names: list[str]) -> str:
     return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-def assign_checked(name: str, variable, value) -> None:
+def assign_checked(name: str, variable: Any, value: Any) -> None:
     """Gives a variable the tensor of a file.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from addax import losses as losses_module
@@ -77,7 +78,7 @@ class CompileLoss:
         self._outputs = outputs
         self.built = True
 
-    def _refuse_loss(self, outputs: Outputs):
+    def _refuse_loss(self, outputs: Outputs) -> Callable[[Any, tuple], None]:
         def fail(part: Any, path: tuple) -> None:
             if path and isinstance(part, dict):
                 raise KeyError(

@@ -24,8 +24,12 @@ class Prediction(Steps):
     def _step_function(self, step: Any) -> Any:
         if self.run_eagerly:
             return EagerStep(step)
-        shapes = getattr(self, "input_shape", None), getattr(self, "output_shape", None)
-        return ProgramStep(step, *shapes)
+        inputs = getattr(self, "_inputs_struct", None)
+        if inputs is None:
+            shapes = getattr(self, "input_shape", None)
+        else:
+            shapes = tree.map_structure(lambda x: tuple(x.shape), inputs)
+        return ProgramStep(step, shapes, getattr(self, "output_shape", None))
 
     def make_predict_function(self, force: bool = False) -> Any:
         """The function that `predict` calls with each batch; recorded anew with `force`."""
@@ -117,8 +121,7 @@ class Prediction(Steps):
 
     def _predict_quickly(self, x: Any, batch_size: int | None) -> Any:
         """The output for one array that fits one batch, without any machinery; `None` if it is not
-        so
-        simple. Programs are kept by shape, so that a call is a look-up and a replay."""
+        so simple. Programs are kept by shape, so that a call is a look-up and a replay."""
         kept = self._quick_predict
         if kept is None or self.predict_function is None:
             self.make_predict_function()
@@ -166,9 +169,10 @@ class Prediction(Steps):
             example: A batch like those to come; needed where the model does not know its inputs'
                 shapes.
             dtype: "bfloat16" makes matrix products and convolutions of float32 round their
-                operands and results to bfloat16, with float32 sums, bias and activation: about
-                three significant digits, half the memory traffic, and up to twice the speed where
-                the machine has AVX512-BF16 (elsewhere it is slower). Everything else stays float32.
+                operands and results to bfloat16, with float32 sums, bias and activation; expect
+                relative errors of about 2⁻⁸ a layer. Everything else stays float32. It is for
+                models of large products on machines with AVX512-BF16; other machines only convert
+                more, and 3×3 convolutions gain little (`docs/performance.md` has figures).
 
         Returns:
             A function `predictor(x, out=None)`. `x`: the input as a NumPy array of exactly the

@@ -10,7 +10,7 @@ from addax.trainers.step_function import ProgramStep
 
 
 def make_predictor(model: Any, example: Any = None, dtype: Any = None) -> Any:
-    """See `Trainer.predictor`."""
+    """See `Model.predictor`."""
     products = "float32" if dtype is None else standardize_dtype(dtype)
     if products not in ("float32", "bfloat16"):
         raise ValueError(
@@ -65,7 +65,11 @@ def _described(model: Any) -> tuple[Any, list[str]]:
         stand_ins.append(np.broadcast_to(np.zeros((), numpy_dtype(tensor.dtype)), shape))
     names = [tensor.name for tensor in inputs]
     if isinstance(structure, dict):
-        names = [str(path[-1]) for path, _ in tree.flatten_with_path(structure)]
+        paths = [path for path, _ in tree.flatten_with_path(structure)]
+        names = [
+            str(path[0]) if len(path) == 1 else name
+            for path, name in zip(paths, names, strict=True)
+        ]
     return tree.pack_sequence_as(structure, stand_ins), names
 
 

@@ -55,16 +55,19 @@ class ProgramStep:
 
     Args:
         step: Function of a batch.
-        input_shape, output_shape: Shapes of the model's input and output, if it has them. Where an
-            input leaves a size open (a sequence's length), one program serves all sizes.
+        input_shape, output_shape: Shapes of the model's input, nested as the inputs are, and of its
+            output, if it has them. Where an input leaves a size open (a sequence's length), one
+            program serves all sizes.
     """
 
     def __init__(self, step: Callable, input_shape: Any = None, output_shape: Any = None) -> None:
         self._step = step
         self.result_order: dict[str, None] | None = None  # names of a step's results as listed
         self._input_shape = input_shape if _leaves_sizes_open(input_shape) else None
+        self._shape_alone = _only_shape(input_shape)
         self._output_shape = output_shape if _is_shape(output_shape) else None
-        # By the shapes of targets and weights, of which one number of axes has several readings.
+        # By the shapes of inputs, which may come without the list or dict around them, and of
+        # targets and weights, of which one number of axes has several readings.
         self._functions: dict[tuple, CompiledFunction] = {}
         self._kept: dict[tuple, RecordedFunction] = {}
 
@@ -89,11 +92,16 @@ class ProgramStep:
 
     def recorded(self, data: Any) -> RecordedFunction:
         """The program for data like these, recorded now if need be."""
-        rest = self._shapes_of_targets(data) if self._input_shape is not None else ()
-        function = self._functions.get(rest)
+        shapes: tuple = ()
+        if self._input_shape is not None:
+            alone = isinstance(data, tuple) and hasattr(data[0], "shape")
+            known = self._shape_alone if alone else self._input_shape
+            shapes = (known, *self._shapes_of_targets(data))
+        key = shapes[1:], shapes[:1] == (self._shape_alone,)
+        function = self._functions.get(key)
         if function is None:
-            shapes = None if self._input_shape is None else ((self._input_shape, *rest),)
-            function = self._functions[rest] = CompiledFunction(self._step, shapes=shapes)
+            function = CompiledFunction(self._step, shapes=(shapes,) if shapes else None)
+            self._functions[key] = function
         return function.recorded(data)
 
     def _shapes_of_targets(self, data: Any) -> tuple:
@@ -127,10 +135,25 @@ def _is_shape(shape: Any) -> bool:
 
 
 def _leaves_sizes_open(shapes: Any) -> bool:
-    """Whether a size other than the batch's is unknown in one of (a list of) shapes."""
-    if isinstance(shapes, list):
-        return any(_leaves_sizes_open(shape) for shape in shapes)
-    return _is_shape(shapes) and None in shapes[1:]
+    """Whether a size other than the batch's is unknown in a structure of shapes."""
+    if _is_shape(shapes):
+        return None in shapes[1:]
+    if isinstance(shapes, dict):
+        shapes = shapes.values()
+    elif not isinstance(shapes, (list, tuple)):
+        return False
+    return any(map(_leaves_sizes_open, shapes))
+
+
+def _only_shape(shapes: Any) -> tuple | None:
+    """The shape in a structure that has one; `None` if it has none or several."""
+    while not _is_shape(shapes):
+        if isinstance(shapes, dict):
+            shapes = list(shapes.values())
+        if not isinstance(shapes, (list, tuple)) or len(shapes) != 1:
+            return None
+        shapes = shapes[0]
+    return shapes
 
 
 class KeptPrograms(dict):

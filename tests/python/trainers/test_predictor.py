@@ -98,6 +98,28 @@ def test_inputs_of_open_sizes_may_differ():
     assert predictor([y, y]).tolist() == [[2, 2]] * 2
 
 
+def test_inputs_of_open_sizes_may_be_nested():
+    a, b = addax.Input((None, 2)), addax.Input((None, 2))
+    summed = [layers.GlobalAveragePooling1D()(v) for v in (a, b)]
+    model = addax.Model({"first": a, "rest": [b]}, layers.Add()(summed))
+    x, y = np.ones((2, 3, 2), "float32"), np.ones((2, 5, 2), "float32")
+    predictor = model.predictor()
+    for first, rest in ((x, x), (x, y), (y, y)):
+        assert predictor([first, rest]).tolist() == [[2, 2]] * 2
+
+
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: [x]])
+def test_the_open_size_of_an_input_in_a_list_is_known_with_and_without_the_list(wrap):
+    a = addax.Input((None, 2))
+    model = addax.Model([a], layers.GlobalAveragePooling1D()(a))
+    steps, programs = model.make_predict_function(), set()
+    for length in (3, 5):
+        x = wrap(np.ones((2, length, 2), "float32"))
+        assert model.predict_on_batch(x).tolist() == [[1, 1]] * 2
+        programs.add(id(steps.recorded((x,)).program))
+    assert len(programs) == 1
+
+
 def test_other_dtypes_are_refused_with_what_is_wanted(classifier, x):
     predictor = classifier.predictor()
     for wrong in (x.astype("float64"), x.astype("int32"), x.astype(">f4"), x.tolist(), 1.0, None):
