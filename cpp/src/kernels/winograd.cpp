@@ -30,6 +30,9 @@ constexpr std::int64_t kLeastTiles = 28, kMostTiles = 112;
 // tiles need not leave L1. Larger ones are read once for all tiles.
 constexpr std::int64_t kPanelBytes = std::int64_t{288} << 10;
 constexpr std::int64_t kWantedTasks = 32;
+// Out channels of a task that shares its tiles with others, at least; tiles of a task where there are few.
+constexpr std::int64_t kGroupWidth = 64;
+constexpr std::int64_t kFewTasks = 4, kFewTiles = 16;
 
 struct Walk {
   const float* image;
@@ -94,18 +97,23 @@ WinogradPlan plan_of(const Walk& w) {
   p.chunk_tiles = p.chunk_tiles / block * block;
   const std::int64_t panel_bytes = kPlanes * 4 * w.in_channels * p.width;
   p.some_tiles = panel_bytes <= kPanelBytes ? block : p.chunk_tiles;
-  // Many weights and few tiles: the panels are shared out rather than the tiles. Each task transforms its input again,
-  // which a few panels make up for.
   const std::int64_t flops = 2 * kPlanes * p.tiles * w.in_channels * w.out_channels;
   const std::int64_t wanted = wanted_tasks(flops, kWantedTasks);
   p.panel_groups = 1;
-  p.chunks = ceil_div(p.tiles, p.chunk_tiles);
+  p.chunks = std::max<std::int64_t>(1, ceil_div(p.tiles, p.chunk_tiles));
+  const auto tasks = [&] { return p.chunks * p.panel_groups; };
   const auto panels_of_group = [&] { return ceil_div(p.panels, p.panel_groups); };
-  while (p.chunks * p.panel_groups < wanted && panels_of_group() * p.width > 64) p.panel_groups *= 2;
-  while (p.chunks * p.panel_groups < wanted && p.chunk_tiles > 2 * block) {
-    p.chunk_tiles = ceil_div(p.chunk_tiles / block, 2) * block;
-    p.chunks = ceil_div(p.tiles, p.chunk_tiles);
-  }
+  const auto cut_tiles = [&](std::int64_t least) {
+    p.chunks = std::max(p.chunks, std::min(ceil_div(wanted, p.panel_groups), p.tiles / least));
+    p.chunk_tiles = std::min(p.chunk_tiles, ceil_div(p.tiles, p.chunks));
+  };
+  // Many weights and few tiles: the panels are shared out rather than the tiles. Each task transforms its input again,
+  // which a few panels make up for. Then the tiles, evenly: in blocks that are nearly full, or smaller ones where even
+  // a second thread would have no task.
+  while (tasks() < wanted && panels_of_group() * p.width > kGroupWidth) p.panel_groups *= 2;
+  if (tasks() < wanted) cut_tiles(block + block / 2);
+  if (tasks() < std::min(wanted, kFewTasks)) cut_tiles(kFewTiles);
+  if (tasks() == 1 && wanted > 1) p.panel_groups = 2;
   p.panel_groups = ceil_div(p.panels, panels_of_group());
   p.task_chunks = p.panel_groups > 1 ? 1 : std::max<std::int64_t>(1, p.chunks / kWantedTasks);
   p.some_tiles = std::min(p.some_tiles, p.chunk_tiles);
