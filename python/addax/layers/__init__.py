@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # Module (below this package) → the public names in it. `A=B` gives B the further name A.
 _MODULES = {
     "activations.activation": "Activation",
-    "activations.advanced": "ELU LeakyReLU PReLU ReLU Softmax",
+    "activations.advanced": "ELU LeakyReLU PReLU ReLU Softmax ThresholdedReLU",
     "attention.attention": "AdditiveAttention Attention",
     "attention.grouped_query_attention": "GroupQueryAttention",
     "attention.multi_head_attention": "MultiHeadAttention",
@@ -49,6 +49,10 @@ _MODULES = {
     "normalization.rms_normalization": "RMSNormalization",
     "normalization.spectral_normalization": "SpectralNormalization",
     "normalization.unit_normalization": "UnitNormalization",
+    "pooling.adaptive_pooling": (
+        "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+        "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D"
+    ),
     "pooling.global_pooling": (
         "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D "
         "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D "
@@ -62,8 +66,12 @@ _MODULES = {
         "AvgPool3D=AveragePooling3D MaxPool1D=MaxPooling1D MaxPool2D=MaxPooling2D "
         "MaxPool3D=MaxPooling3D"
     ),
+    "preprocessing.category_encoding": "CategoryEncoding",
+    "preprocessing.center_crop": "CenterCrop",
+    "preprocessing.discretization": "Discretization",
     "preprocessing.normalization": "Normalization",
     "preprocessing.rescaling": "Rescaling",
+    "preprocessing.resizing": "Resizing",
     "regularization.activity_regularization": "ActivityRegularization",
     "regularization.dropout": "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D",
     "regularization.noise": "AlphaDropout GaussianDropout GaussianNoise",

@@ -48,6 +48,8 @@ def filter_traceback(function):
 
 def same_type(error: Exception, message: str) -> Exception:
     """An exception of `error`'s type that says `message`; a `RuntimeError` where that fails."""
+    if isinstance(error, MemoryError):
+        return MemoryError(message)  # NumPy's own wants the array's shape.
     try:
         copy = type(error)(message)
     except Exception:  # an exception class may want other arguments than a message

@@ -149,11 +149,12 @@ def _crop_to_ratio(x: Any, height: int, width: int) -> Any:
 
 
 def _pad_to_ratio(x: Any, height: int, width: int, fill_value: float) -> Any:
+    # As in Keras the margins of two sides are equal: where an odd number of pixels is missing, one
+    # is not padded.
     rows, columns = _known(x)
-    pad_rows = max(rows, int(float(columns * height) / width))
-    pad_columns = max(columns, int(float(rows * width) / height))
-    top, left = int((pad_rows - rows) / 2), int((pad_columns - columns) / 2)
-    widths = ((0, 0), (top, pad_rows - rows - top), (left, pad_columns - columns - left), (0, 0))
+    top = max(0, int(float(columns * height) / width) - rows) // 2
+    left = max(0, int(float(rows * width) / height) - columns) // 2
+    widths = ((0, 0), (top, top), (left, left), (0, 0))
     return _pad(x, widths, constant_values=fill_value)
 
 

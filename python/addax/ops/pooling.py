@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from addax.backend.config import standardize_data_format
-from addax.backend.tensor import Dim
+from addax.backend.tensor import Dim, from_array
 from addax.ops.convolution import (
     standardize_padding,
     standardize_tuple,
@@ -75,37 +75,50 @@ def average_pool(
     return _pool("average_pool", inputs, pool_size, strides, padding, data_format)
 
 
-def _adaptive(inputs: Any, output_size: Any, data_format: str | None, reduce: str) -> Any:
+def _adaptive(inputs: Any, output_size: Any, data_format: str | None, average: bool) -> Any:
     """Each output cell i of n reduces the inputs from floor(i·size/n) to ceil((i+1)·size/n)."""
-    from addax.ops.shaping import concatenate, part
-
     x = float_tensor(inputs)
     first = standardize_data_format(data_format) == "channels_first"
-    n = x.ndim - 2
-    counts = standardize_tuple(output_size, n, "output_size")
+    counts = standardize_tuple(output_size, x.ndim - 2, "output_size")
     if first:
         x = to_channels_last(x)
     for axis, count in enumerate(counts, start=1):
-        size = x.dims[axis]
-        if isinstance(size, Dim):
+        if isinstance(x.dims[axis], Dim) or x.dims[axis] == 0:
             raise ValueError(
-                f"Adaptive pooling needs known sizes. Received: inputs.shape={x.shape}"
+                f"Adaptive pooling needs known sizes above 0. Received: inputs.shape={x.shape}"
             )
-        cells = []
-        for i in range(count):
-            cell = part(x, axis, i * size // count, -((-(i + 1) * size) // count))
-            cells.append(core(reduce)(cell, axes=[axis], keepdims=True))
-        x = concatenate(cells, axis)
+        x = _reduce_windows(x, axis, count, average)
     return to_channels_first(x) if first else x
+
+
+def _reduce_windows(x: Any, axis: int, count: int, average: bool) -> Any:
+    """`_adaptive` along one axis: the windows are gathered side by side, the short ones filled up
+    with their last element, which a maximum does not mind and a mean leaves out."""
+    import numpy as np
+
+    from addax.ops.elementwise import where
+    from addax.ops.indexing import take
+
+    size = x.dims[axis]
+    cells = np.arange(count, dtype="int64")
+    starts, ends = cells * size // count, -(-(cells + 1) * size // count)
+    places = starts[:, None] + np.arange(max(ends - starts))
+    windows = take(x, np.minimum(places, ends[:, None] - 1).astype("int32"), axis=axis)
+    if not average:
+        return core("max")(windows, axes=[axis + 1], keepdims=False)
+    behind = (1,) * (x.ndim - axis - 1)
+    inside = (places < ends[:, None]).reshape(*places.shape, *behind)
+    sums = core("sum")(where(inside, windows, 0.0), axes=[axis + 1], keepdims=False)
+    return sums / from_array((ends - starts).reshape(count, *behind), x.dtype)
 
 
 @op
 def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
     """Means of windows that are chosen so that the spatial axes get the wanted sizes."""
-    return _adaptive(inputs, output_size, data_format, "mean")
+    return _adaptive(inputs, output_size, data_format, average=True)
 
 
 @op
 def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
     """Maxima of windows that are chosen so that the spatial axes get the wanted sizes."""
-    return _adaptive(inputs, output_size, data_format, "max")
+    return _adaptive(inputs, output_size, data_format, average=False)

@@ -44,6 +44,13 @@ _OTHER_NAMES = {
     "losses": {},
     "metrics": {},
 }
+# Classes that are known and not supported, and why.
+_REFUSED = {
+    "RandomWidth": (
+        "it gives images of another, random width at each call, while the shapes of a model here "
+        "follow from those of its inputs. Take it out of the model and resize the images before."
+    ),
+}
 _PACKAGES = frozenset(("keras", "addax", "tf_keras", "tensorflow", "tensorflow_core"))
 # Where a bare class name, as in Keras 2 and TensorFlow.js files, is looked for, in this order.
 _ORDER = (
@@ -107,6 +114,12 @@ def find_class(module: str | None, name: str) -> type | None:
         if found is not None:
             return found
     return None
+
+
+def refusal(class_name: str) -> str | None:
+    """Why a class of Keras or TensorFlow.js is not supported; `None` for others."""
+    reason = _REFUSED.get(class_name)
+    return reason and f"Layer class '{class_name}' is not supported: {reason}"
 
 
 def find_function(name: str):

@@ -290,6 +290,9 @@ def _make(config: dict, custom_objects, module_objects):
         if operation is not None:
             return operation
     if cls is None:
+        refusal = registry.refusal(class_name)
+        if refusal is not None:
+            raise ValueError(refusal)
         raise TypeError(
             f"Could not locate class '{class_name}'. Make sure custom classes and functions are "
             "decorated with `@keras.saving.register_keras_serializable()`, and imported before "

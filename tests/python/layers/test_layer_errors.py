@@ -73,6 +73,25 @@ CONSTRUCTORS = [
     ("LSTM(2.5)", "expected a positive integer, got 2.5."),
     ("LSTM(3, dropout=2)", "Received: dropout=2"),
     ("LSTM(3, time_major=True)", "Unrecognized keyword arguments passed to LSTM: {'time_major': True}"),
+    ("AdaptiveMaxPooling2D((2, 3, 4))", "The `output_size` argument must be a tuple of 2 integers. Received output_size=(2, 3, 4)"),
+    ("AdaptiveAveragePooling1D(0)", "including values {0} that do not satisfy `value > 0`"),
+    ("CategoryEncoding()", "num_tokens must be set to use this layer"),
+    ("CategoryEncoding(0)", "`num_tokens` must be >= 1. Received: num_tokens=0."),
+    ("CategoryEncoding(3, output_mode='int')", "Unknown arg for output_mode: int. It must be one of ('one_hot', 'multi_hot', 'count')."),
+    ("CategoryEncoding(3, sparse=True)", "CategoryEncoding has no `sparse` in Addax."),
+    ("CenterCrop(0, 3)", "Invalid value for argument `height`. Expected a strictly positive value. Received height=0."),
+    ("Discretization()", "You need to set either `num_bins` or `bin_boundaries`."),
+    ("Discretization([1.0], num_bins=3)", "Both `num_bins` and `bin_boundaries` should not be set."),
+    ("Discretization([1.0, 0.0])", "`bin_boundaries` must be a list of numbers in rising order. Received: bin_boundaries=[1.0, 0.0]"),
+    ("Discretization([1.0], output_mode='x')", "Received: output_mode=x"),
+    ("Discretization(num_bins=0)", "`num_bins` must be a positive integer. Received: `num_bins=0`"),
+    ("Discretization(num_bins=3, epsilon=0)", "`epsilon` must be between 0 and 1. Received: epsilon=0"),
+    ("Resizing(3, 2.5)", "Invalid value for argument `width`. Expected a strictly positive value. Received width=2.5."),
+    ("Resizing(3, 3, interpolation='area')", "Received: interpolation=area"),
+    ("Resizing(3, 3, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True)", "Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`."),
+    ("Resizing(3, 3, fill_mode='edge')", "Only `'constant'` is supported. Received: fill_mode=edge"),
+    ("ThresholdedReLU(-1.0)", "Theta of a Thresholded ReLU layer cannot be None or negative, expected a float. Received: theta=-1.0"),
+    ("ThresholdedReLU(None)", "Received: theta=None"),
     ("SpectralNormalization(layers.Dense(3), power_iterations=0)", "`power_iterations` should be greater than zero."),
 ]  # fmt: skip
 
@@ -119,11 +138,15 @@ CALLS = [
     ("TimeDistributed(layers.Dense(2))", [(3,)], "`TimeDistributed` Layer should be passed an `input_shape` with at least 3 dimensions, received: (None, 3)"),
     ("LSTM(3)", [(3,)], "expected ndim=3, found ndim=2"),
     ("LSTM(3, stateful=True)", [(4, 3)], "When using `stateful=True` in a RNN, the batch size must be static. Found dynamic batch size: sequence.shape=(None, 4, 3)"),
+    ("CenterCrop(2, 2)", [(4,)], "expected min_ndim=3, found ndim=2"),
+    ("Resizing(3, 3)", [(2, 4, 4, 4, 1)], "expected max_ndim=4, found ndim=6"),
     ("SpectralNormalization(layers.ReLU())", [(3,)], "ReLU object has no attribute 'kernel' nor 'embeddings'"),
 ]  # fmt: skip
 
 # The same, where Keras raises TypeError.
 TYPE_ERRORS = [
+    ("AdaptiveMaxPooling1D('a')", "`output_size` must be an integer or tuple of 1 integers. Received: a of type <class 'str'>"),
+    ("ThresholdedReLU('a')", "Expected a number"),
     ("RepeatVector('a')", "Expected an integer value for `n`, got <class 'str'>."),
     ("LayerNormalization(axis='a')", "Expected an int or a list/tuple of ints for the argument 'axis', but received: 'a'"),
     ("UnitNormalization('a')", "Invalid value for `axis` argument: expected an int or a list/tuple of ints. Received: axis=a"),

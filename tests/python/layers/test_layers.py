@@ -95,6 +95,12 @@ FORMATS = [
     ("MaxPooling2D(2)", 2),
     ("AveragePooling2D(3, padding='same')", 2),
     ("GlobalMaxPooling2D()", 2),
+    ("AdaptiveAveragePooling2D((3, 2))", 2),
+    ("AdaptiveMaxPooling1D(3)", 1),
+    ("CenterCrop(3, 2)", 2),
+    ("CenterCrop(9, 8)", 2),
+    ("Resizing(9, 4)", 2),
+    ("Resizing(4, 4, pad_to_aspect_ratio=True)", 2),
     ("GlobalAveragePooling1D(keepdims=True)", 1),
     ("UpSampling2D(2)", 2),
     ("UpSampling2D(2, interpolation='bilinear')", 2),
@@ -118,6 +124,22 @@ def test_channels_first_is_channels_last_with_moved_axes(constructor, rank):
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
     moved = first.compute_output_shape((2, 4, *x.shape[1:-1]))
     assert moved == tuple(first(np.moveaxis(x, -1, 1).copy()).shape)
+
+
+@pytest.mark.parametrize("size", [None, 0])
+def test_adaptive_pooling_needs_sizes(size):
+    inputs = Input((size, 1))
+    model = Model(inputs, layers.AdaptiveMaxPooling1D(2)(inputs))
+    with pytest.raises(ValueError, match="Adaptive pooling needs known sizes above 0"):
+        model.predict(np.ones((1, 4 if size is None else 0, 1)), verbose=0)
+
+
+def test_adaptive_pooling_keeps_infinities_to_their_windows():
+    x = np.array([1.0, 3.0, np.inf, 5.0, 7.0], "float32").reshape(1, 5, 1)
+    outputs = layers.AdaptiveAveragePooling1D(2)(x)
+    np.testing.assert_array_equal(np.asarray(outputs).ravel(), [np.inf, np.inf])
+    outputs = layers.AdaptiveAveragePooling1D(4)(x)
+    np.testing.assert_array_equal(np.asarray(outputs).ravel(), [2, np.inf, np.inf, 6])
 
 
 # Normalization

@@ -1,4 +1,4 @@
-"""The activations that have parameters, as layers: ReLU, LeakyReLU, ELU, PReLU, Softmax."""
+"""The activations that have parameters, as layers: ReLU and its kin, ELU, Softmax."""
 
 from __future__ import annotations
 
@@ -98,6 +98,37 @@ class LeakyReLU(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "negative_slope": self.negative_slope}
+
+
+class ThresholdedReLU(Layer):
+    """`f(x) = x` where `x > theta`, else 0: a layer of Keras 2 and TensorFlow.js.
+
+    Keras 3 dropped it; `ReLU(threshold=theta)`, which differs at `x = theta` alone, is its heir.
+
+    Args:
+        theta: The threshold, not negative.
+    """
+
+    def __init__(self, theta=1.0, **kwargs):
+        if theta is None or _is_negative(theta):
+            raise ValueError(
+                "Theta of a Thresholded ReLU layer cannot be None or negative, expected a float. "
+                f"Received: theta={theta}"
+            )
+        super().__init__(**kwargs)
+        self.theta = theta
+        self.supports_masking = True
+        self._build_at_init()
+
+    def call(self, inputs):
+        # Not `inputs > theta` with the branches changed over: NaN shall pass.
+        return ops.where(inputs <= self.theta, 0.0, inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "theta": self.theta}
 
 
 class ELU(Layer):

@@ -7,6 +7,7 @@ from typing import Any
 from addax import backend, ops
 from addax.layers.arguments import as_integer
 from addax.layers.layer import Layer
+from addax.layers.preprocessing.batches import batches_of
 from addax.saving.serialization import serialize_keras_object
 
 
@@ -96,7 +97,7 @@ class Normalization(Layer):
                 f"Layer '{self.name}' was given `mean` and `variance`; it cannot `adapt()`."
             )
         count, mean, squares = 0, 0.0, 0.0
-        for batch in _batches(data):
+        for batch in batches_of(data):
             x = np.asarray(batch, dtype="float64")
             if not self.built:
                 self.build((None, *x.shape[1:]))
@@ -174,16 +175,3 @@ def _plain(value):
     if value is None:
         return None
     return value.tolist() if hasattr(value, "tolist") else serialize_keras_object(value)
-
-
-def _batches(data):
-    """The batches of the data; an array or list of numbers is one batch."""
-    if hasattr(data, "__array__") or hasattr(data, "shape"):
-        return [data]
-    if isinstance(data, list | tuple):
-        return [data] if len(data) else []
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        batches = (data[i] for i in range(len(data)))
-    else:
-        batches = iter(data)
-    return (batch[0] if isinstance(batch, list | tuple) else batch for batch in batches)
