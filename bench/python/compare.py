@@ -27,7 +27,7 @@ from check import check
 from export import export
 from floor import measure_limits
 from libraries import LIBRARIES, installed
-from report import machine
+from report import machine, replace_between
 from workloads import WORKLOADS
 
 _MODES = ("train", "infer")
@@ -40,7 +40,7 @@ def main() -> None:
     if options.render:
         rendered = tables.render(json.loads(Path(options.render).read_text()), options.clock)
         if options.into:
-            _replace(Path(options.into), rendered)
+            replace_between(Path(options.into), _MARKS, rendered)
         else:
             print(rendered)
         return
@@ -85,13 +85,6 @@ def _run(options: argparse.Namespace, exports: Path) -> None:
                 if options.json:  # after each: a run that is broken off keeps what it has
                     found["seconds"] = time.monotonic() - start
                     Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
-
-
-def _replace(page: Path, rendered: str) -> None:
-    """Puts the tables between the two marks of a page."""
-    before, rest = page.read_text().split(_MARKS[0])
-    _, after = rest.split(_MARKS[1])
-    page.write_text(f"{before}{_MARKS[0]}\n\n{rendered}\n{_MARKS[1]}{after}")
 
 
 def _names(known: Any) -> Any:

@@ -20,7 +20,7 @@ import report
 
 HERE = Path(__file__).parent
 
-BEGIN, END = "<!-- embedded: embedded.py -->", "<!-- end of embedded -->"
+MARKS = ("<!-- embedded: embedded.py -->", "<!-- end of embedded -->")
 TITLES = {
     "mlp": "MLP 32-64-64-1, one row",
     "mnist": "MNIST convnet, one image",
@@ -79,10 +79,7 @@ def main() -> None:
     if arguments.into is None:
         print(table)
         return
-    page = arguments.into.read_text()
-    head, rest = page.split(BEGIN, 1)
-    _, tail = rest.split(END, 1)
-    arguments.into.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}")
+    report.replace_between(arguments.into, MARKS, table)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,20 @@ def table(title: str, head: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join([f"### {title}", "", *lines])
 
 
+def replace_between(page: Path, marks: tuple[str, str], text: str) -> None:
+    """Puts a text between two marks of a page.
+
+    Raises:
+        ValueError: If one of them is missing, or there twice.
+    """
+    written = page.read_text()
+    if any(written.count(mark) != 1 for mark in marks):
+        raise ValueError(f"{page} must have each of {marks} once")
+    before, rest = written.split(marks[0])
+    _, after = rest.split(marks[1])
+    page.write_text(f"{before}{marks[0]}\n\n{text.strip()}\n\n{marks[1]}{after}")
+
+
 def print_table(title: str, head: list[str], rows: Iterable[list[str]]) -> None:
     print(f"\n{table(title, head, rows)}\n", flush=True)
 

@@ -11,6 +11,7 @@ sys.path += [str(BENCH / "python"), str(BENCH / "instructions")]
 
 import count  # noqa: E402
 import floor  # noqa: E402
+import report  # noqa: E402
 import tables  # noqa: E402
 from workloads import WORKLOADS  # noqa: E402
 
@@ -49,6 +50,16 @@ def test_only_a_rise_above_the_tolerance_fails(capsys):
     counts = {"same": 1000, "noise": 1040, "less": 500, "more": 1060, "new": 1}
     assert count.compare(counts, kept) == ["more", "new"]
     assert "more: 1,060 (+6.0%)" in capsys.readouterr().out
+
+
+def test_what_stands_between_two_marks_of_a_page_is_replaced(tmp_path):
+    page, marks = tmp_path / "page.md", ("<!-- a -->", "<!-- b -->")
+    page.write_text("before\n<!-- a -->\nold\n<!-- b -->\nafter\n")
+    for _ in range(2):
+        report.replace_between(page, marks, "new\n")
+        assert page.read_text() == "before\n<!-- a -->\n\nnew\n\n<!-- b -->\nafter\n"
+    with pytest.raises(ValueError, match=r"page\.md must have"):
+        report.replace_between(page, ("<!-- a -->", "<!-- c -->"), "new")
 
 
 def test_a_table_gives_the_ratio_to_the_fastest_peer_and_to_the_floor():
