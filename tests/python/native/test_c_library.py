@@ -25,6 +25,7 @@ from c_library import (
 from c_library import Tensor as CTensor
 from model_cases import make
 
+HEADER = ROOT / "cpp" / "include" / "addax" / "c_api.h"
 SYMBOLS = (ROOT / "tests" / "c_api" / "symbols.txt").read_text().split()
 
 
@@ -51,12 +52,12 @@ def test_the_library_exports_the_c_api_and_nothing_else(library):
 
 
 def test_the_header_declares_what_the_library_exports():
-    header = (ROOT / "cpp" / "include" / "addax" / "c_api.h").read_text()
+    header = HEADER.read_text()
     assert sorted(re.findall(r"^ADDAX_\w*API .*?\b(addax_\w+)\(", header, re.M)) == SYMBOLS
 
 
 def test_the_version_is_the_headers(library):
-    header = (ROOT / "cpp" / "include" / "addax" / "c_api.h").read_text()
+    header = HEADER.read_text()
     version = int(re.search(r"#define ADDAX_C_API_VERSION (\d+)", header)[1])
     assert library["c_api_version"]() == version
 
@@ -64,6 +65,8 @@ def test_the_version_is_the_headers(library):
 def test_dtypes_have_their_names_and_sizes(library):
     assert [library["dtype_name"](i).decode() for i in range(8)] == list(DTYPES)
     assert [library["dtype_size"](i) for i in range(8)] == [1, 1, 4, 8, 2, 2, 4, 8]
+    for none in (-1, 8):
+        assert library["dtype_name"](none) is None and library["dtype_size"](none) == -1
 
 
 def test_a_model_is_described(library, tmp_path):
@@ -100,15 +103,35 @@ def test_a_weight_can_be_set(model):
 # ---- NULL
 
 
-@pytest.mark.parametrize("name", [s.removeprefix("addax_") for s in SYMBOLS])
-def test_null_everywhere_is_an_error_and_no_crash(library, name):
-    if name in ("stop_threads", "c_api_version", "last_error", "thread_count", "dtype_name"):
-        return
-    result = library[name](*[c.c_void_p()] * 8)
-    if name.endswith("free") or name == "dtype_size":
-        return
-    assert result in (-1, None, 1)
-    assert library.error()
+def declared():
+    """(name, what it returns, whether it takes pointers) of each function of the header."""
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
+    found = re.findall(r"^ADDAX_C_API ([\w ]+?\*?) ?\baddax_(\w+)\(([^)]*)\);", text, re.M)
+    return [(name, returns, "*" in parameters) for returns, name, parameters in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "returns"),
+    [
+        (name, returns)
+        for name, returns, pointers in declared()
+        if pointers and not name.endswith("_free")
+    ],
+)
+def test_null_everywhere_is_an_error_and_no_crash(library, name, returns):
+    failed = {"addax_status": 1, "const char*": None, "int32_t": -1, "int64_t": -1}
+    library["set_thread_count"](0)
+    assert "NULL" not in library.error()
+    assert library[name](*[c.c_void_p()] * 8) == failed[returns]
+    assert "NULL" in library.error()
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in declared() if name.endswith("_free")])
+def test_nothing_can_be_freed(library, name):
+    library["set_thread_count"](0)
+    before = library.error()
+    library[name](None)
+    assert library.error() == before
 
 
 @pytest.mark.parametrize("at", range(5))
