@@ -7,7 +7,8 @@ and classes load at first access.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # type checkers know the name; `typing` takes longer than all else here
 
 __version__ = "0.1.0"
 
