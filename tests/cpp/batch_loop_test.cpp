@@ -7,6 +7,7 @@
 #include <random>
 
 #include "addax/ops.h"
+#include "programs.h"
 
 using namespace addax;
 using namespace addax::ops;
@@ -18,16 +19,15 @@ constexpr std::chrono::seconds kLong{100};
 // A program on x (batch, 3) and y (batch) in float32: adds Σ x · y to the variable, returns x · y and their sum.
 ProgramPtr accumulate(const VariablePtr& total) {
   const Dim batch = Dim::unknown("batch");
-  const auto recording = Recording::begin();
-  const Value x = recording->input("x", {DType::float32, {batch, 3}});
-  const Value y = recording->input("y", {DType::float32, {batch}});
-  const Value product = x * reshape(y, {batch, 1});
-  const Value all = sum(product, {0, 1});
-  // Not a plain sum: the order of the batches shows.
-  Variable::assign(total, Variable::read(total) * 0.9 + all);
-  const ProgramPtr program = recording->finish({product, all});
-  recording->end();
-  return optimize(program);
+  return optimize(test::record([&](Recording& r) -> Values {
+    const Value x = r.input("x", {DType::float32, {batch, 3}});
+    const Value y = r.input("y", {DType::float32, {batch}});
+    const Value product = x * reshape(y, {batch, 1});
+    const Value all = sum(product, {0, 1});
+    // Not a plain sum: the order of the batches shows.
+    Variable::assign(total, Variable::read(total) * 0.9 + all);
+    return {product, all};
+  }));
 }
 
 VariablePtr zero() { return std::make_shared<Variable>(Tensor::scalar(0.0F), "total", false); }
@@ -122,10 +122,10 @@ TEST_CASE("a batch loop keeps the results of the last step, or of all") {
   CHECK(before == std::vector<float>(second.data_as<float>(), second.data_as<float>() + 24));  // not written again
 
   const Dim batch = Dim::unknown("batch");
-  const auto recording = Recording::begin();
-  const Value x = recording->input("x", {DType::float32, {batch, 3}});
-  const ProgramPtr doubled = recording->finish({x + x});
-  recording->end();
+  const ProgramPtr doubled = test::record([&](Recording& r) -> Values {
+    const Value x = r.input("x", {DType::float32, {batch, 3}});
+    return {x + x};
+  });
   Executable each(optimize(doubled));
   for (const std::vector<std::int64_t>& order : {std::vector<std::int64_t>{}, shuffled(20)}) {
     BatchLoop all(each, {data.columns()[0]}, 8, BatchLoop::Keep::all);

@@ -140,16 +140,25 @@ TEST_CASE("convolutions of bfloat16 are those of float32, rounded once") {
 TEST_CASE("a convolution of bfloat16 has the same bits for any number of threads and passes NaN on") {
   test::Numbers numbers(22);
   ConvShape s{4, {1, 19, 23}, {1, 19, 23}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, 32, 70, 1};
-  Case c(numbers, s);
   const int before = addax::thread_count();
-  for (const Pass pass : kPasses) {
-    addax::set_thread_count(1);
-    const std::vector<float> one = c.run<BrainHalf>(pass, true, false);
-    addax::set_thread_count(2);
-    CHECK(one == c.run<BrainHalf>(pass, true, false));
-    CHECK(one == c.run<BrainHalf>(pass, true, true));
+  for (const std::int64_t groups : {1, 2}) {
+    CAPTURE(groups);
+    s.groups = groups;
+    const Case c(numbers, s);
+    for (const Pass pass : kPasses) {
+      CAPTURE(static_cast<int>(pass));
+      addax::set_thread_count(1);
+      const std::vector<float> one = c.run<BrainHalf>(pass, true, false);
+      for (const int threads : {2, 3}) {
+        addax::set_thread_count(threads);
+        CHECK(one == c.run<BrainHalf>(pass, true, false));
+        CHECK(one == c.run<BrainHalf>(pass, true, true));
+      }
+    }
   }
   addax::set_thread_count(before);
+  s.groups = 1;
+  Case c(numbers, s);
   c.x[0] = NAN;
   const std::vector<float> y = c.run<BrainHalf>(Pass::forward, true, false);
   CHECK(std::isnan(y[0]));

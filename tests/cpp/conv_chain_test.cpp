@@ -1,8 +1,6 @@
 // Chains of convolutions give what their steps give one after another, for any size.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <functional>
 #include <limits>
 
 #include "addax/ops.h"
@@ -10,35 +8,19 @@
 #include "base/parallel.h"
 #include "numbers.h"
 #include "ops/operation.h"
+#include "programs.h"
 
 using namespace addax;
 using namespace addax::ops;
+using test::random_tensor;
+using test::random_variables;
+using test::record;
 
 namespace {
 
-using Body = std::function<Value(const Value& x, const Values& weights)>;
+using Body = test::OfImage;
 
-Tensor numbers(const Shape& shape, std::uint32_t seed) {
-  std::vector<float> values = test::Numbers(seed).vector<float>(shape.elements());
-  return Tensor::of<float>(shape, values);
-}
-
-ProgramPtr record(const Body& body, const Dims& image, const std::vector<VariablePtr>& weights) {
-  const auto recording = Recording::begin();
-  struct End {
-    Recording& r;
-    ~End() { r.end(); }
-  } end{*recording};
-  const Value x = recording->input("x", {DType::float32, image});
-  Values read;
-  for (const VariablePtr& w : weights) read.push_back(Variable::read(w));
-  return recording->finish({body(x, read)});
-}
-
-std::int64_t chains(const Program& program) {
-  return std::count_if(program.steps.begin(), program.steps.end(),
-                       [](const Step& step) { return std::string_view(step.operation->name) == "conv_chain"; });
-}
+std::int64_t chains(const Program& program) { return test::count_steps(program, "conv_chain"); }
 
 Attributes windows(std::int64_t stride) {
   return {{"strides", std::vector<std::int64_t>{stride, stride}}, {"padding", std::string("same")}};
@@ -50,13 +32,11 @@ Value conv(const Value& x, const Value& w, const Value& bias) {
 Value depthwise(const Value& x, const Value& w, std::int64_t stride) {
   return apply_one(operation_named("depthwise_conv"), {x, w}, windows(stride));
 }
-// The optimised program is one chain and gives, for any number of threads and samples, what the operations give.
+// The optimised program is one chain and gives for any number of samples what the operations give, with the same bits
+// for any number of threads.
 void check(const Body& body, const Shape& image, const std::vector<Shape>& shapes, double tolerance = 0) {
   CAPTURE(image);
-  std::vector<VariablePtr> weights;
-  for (const Shape& shape : shapes)
-    weights.push_back(
-        std::make_shared<Variable>(numbers(shape, static_cast<std::uint32_t>(weights.size() + 1)), "w", true));
+  const std::vector<VariablePtr> weights = random_variables(shapes);
   Dims dims(image.begin(), image.end());
   dims[0] = Dim::unknown("batch");
   const ProgramPtr program = optimize(record(body, dims, weights));
@@ -66,18 +46,19 @@ void check(const Body& body, const Shape& image, const std::vector<Shape>& shape
   const int threads = thread_count();
   for (const std::int64_t batch : {0, 1, 3, 9}) {
     CAPTURE(batch);
-    const Tensor in = numbers({batch, image[1], image[2], image[3]}, 7);
-    Values read;
-    for (const VariablePtr& w : weights) read.push_back(Variable::read(w));
-    const Tensor wanted = body(Value(in), read).tensor();
-    for (const int count : {1, 3}) {
+    const Tensor in = random_tensor({batch, image[1], image[2], image[3]}, 7);
+    const Tensor wanted = body(Value(in), test::read(weights)).tensor();
+    set_thread_count(1);
+    const Tensor got = executable.run(std::span(&in, 1))[0].clone();
+    REQUIRE(got.shape() == wanted.shape());
+    for (std::int64_t i = 0; i < got.elements(); ++i) {
+      const float a = got.data_as<float>()[i], b = wanted.data_as<float>()[i];
+      REQUIRE(std::abs(a - b) <= tolerance * (1 + std::abs(b)));
+    }
+    for (const int count : {2, 3}) {
       set_thread_count(count);
-      const Tensor got = executable.run(std::span(&in, 1))[0];
-      REQUIRE(got.shape() == wanted.shape());
-      for (std::int64_t i = 0; i < got.elements(); ++i) {
-        const float a = got.data_as<float>()[i], b = wanted.data_as<float>()[i];
-        REQUIRE(std::abs(a - b) <= tolerance * (1 + std::abs(b)));
-      }
+      const Tensor again = executable.run(std::span(&in, 1))[0];
+      REQUIRE(test::values(again) == test::values(got));
     }
   }
   set_thread_count(threads);
@@ -121,17 +102,14 @@ TEST_CASE("a chain begins with any convolution, Winograd's too") {
 
 TEST_CASE("a chain passes NaN on where its steps do") {
   const Body body = mobile_block(2, false);
-  std::vector<VariablePtr> weights;
-  for (const Shape& shape : {Shape{1, 1, 20, 72}, {72}, {3, 3, 72, 1}, {72}, {1, 1, 72, 20}, {20}})
-    weights.push_back(std::make_shared<Variable>(numbers(shape, 1), "w", true));
+  const std::vector<VariablePtr> weights =
+      random_variables({{1, 1, 20, 72}, {72}, {3, 3, 72, 1}, {72}, {1, 1, 72, 20}, {20}});
   const ProgramPtr program = optimize(record(body, {Dim::unknown("batch"), 40, 40, 20}, weights));
   REQUIRE(chains(*program) == 1);
-  Tensor in = numbers({1, 40, 40, 20}, 3);
+  Tensor in = random_tensor({1, 40, 40, 20}, 3);
   in.data_as<float>()[(17 * 40 + 11) * 20] = std::numeric_limits<float>::quiet_NaN();
   const Tensor got = Executable(program).run(std::span(&in, 1))[0];
-  Values read;
-  for (const VariablePtr& w : weights) read.push_back(Variable::read(w));
-  const Tensor wanted = body(Value(in), read).tensor();
+  const Tensor wanted = body(Value(in), test::read(weights)).tensor();
   std::int64_t nans = 0;
   for (std::int64_t i = 0; i < got.elements(); ++i) {
     nans += std::isnan(got.data_as<float>()[i]) ? 1 : 0;
@@ -142,9 +120,7 @@ TEST_CASE("a chain passes NaN on where its steps do") {
 
 TEST_CASE("images that others read and weights that change are left alone") {
   const Dims image{Dim::unknown("batch"), 40, 40, 64};
-  const std::vector<VariablePtr> weights = {std::make_shared<Variable>(numbers({3, 3, 64, 1}, 1), "w", true),
-                                            std::make_shared<Variable>(numbers({1, 1, 64, 16}, 2), "w", true),
-                                            std::make_shared<Variable>(numbers({16}, 3), "b", true)};
+  const std::vector<VariablePtr> weights = random_variables({{3, 3, 64, 1}, {1, 1, 64, 16}, {16}});
   const Body separable = [](const Value& x, const Values& w) { return conv(depthwise(x, w[0], 1), w[1], w[2]); };
   CHECK(chains(*optimize(record(separable, image, weights))) == 1);
   const Body read_twice = [](const Value& x, const Values& w) {
@@ -157,4 +133,33 @@ TEST_CASE("images that others read and weights that change are left alone") {
     return conv(depthwise(x, w[0], 1), changing, w[2]);
   };
   CHECK(chains(*optimize(record(given, {Dim(2), 40, 40, 64}, weights))) == 0);
+}
+
+TEST_CASE("convolutions with pads as wide as their windows stay steps of their own, and run") {
+  const auto padded = [](const char* name, const Value& x, const Value& w, std::vector<std::int64_t> pads) {
+    return apply_one(operation_named(name), {x, w},
+                     Attributes{{"padding", std::string("explicit")}, {"pads", std::move(pads)}});
+  };
+  const auto narrow = [](const Value& x, const Value& w) {
+    return apply_one(operation_named("conv"), {x, w}, windows(1));
+  };
+  const Body bodies[] = {
+      [&](const Value& x, const Values& w) { return narrow(padded("depthwise_conv", x, w[0], {3, 0, 0, 0}), w[1]); },
+      [&](const Value& x, const Values& w) { return narrow(padded("depthwise_conv", x, w[0], {1, 1, 1, 4}), w[1]); },
+      [&](const Value& x, const Values& w) { return padded("conv", depthwise(x, w[0], 1), w[1], {1, 1, 1, 1}); },
+      [&](const Value& x, const Values& w) {
+        return narrow(depthwise(pad(x, {0, 4, 4, 0}, {0, 0, 4, 0}), w[0], 1), w[1]);
+      },
+  };
+  const std::vector<VariablePtr> weights = random_variables({{3, 3, 64, 1}, {1, 1, 64, 16}});
+  const Tensor in = random_tensor({2, 40, 40, 64}, 7);
+  for (const Body& body : bodies) {
+    CAPTURE(&body - bodies);
+    const ProgramPtr program = optimize(record(body, {Dim::unknown("batch"), 40, 40, 64}, weights));
+    const Tensor got = Executable(program).run(std::span(&in, 1))[0];
+    const Tensor wanted = body(Value(in), test::read(weights)).tensor();
+    REQUIRE(got.shape() == wanted.shape());
+    for (std::int64_t i = 0; i < got.elements(); ++i)
+      REQUIRE(got.data_as<float>()[i] == doctest::Approx(wanted.data_as<float>()[i]).epsilon(1e-4));
+  }
 }

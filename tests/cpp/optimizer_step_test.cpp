@@ -11,6 +11,7 @@
 #include "addax/ops.h"
 #include "addax/replay.h"
 #include "ops/operation.h"
+#include "programs.h"
 
 using namespace addax;
 using namespace addax::ops;
@@ -65,16 +66,16 @@ struct Model {
     make(std::vector<float>(numbers.size()), "second");
     rate = std::make_shared<Variable>(Tensor::of<float>({}, {0.01F}), "rate", false);
 
-    const auto recording = Recording::begin();
-    const Dim batch = Dim::unknown("batch");
-    const Value indices = recording->input("indices", {DType::int32, {batch, 3}});
-    const Value x = recording->input("x", {DType::float32, {batch, broadcast ? 1 : 3, width}});
-    const Value picked = gather(Variable::read(states[0]), indices, 0);
-    const Value pooled = broadcast ? mean(picked, {1}) : sum(picked, {0, 1});  // before the update, as in training
-    const Value spread = broadcast ? broadcast_to(x, {batch, 3, width}) : x;
-    update(scatter_add(indices, spread, 0, rows), states, Variable::read(rate));
-    program = recording->finish({pooled});
-    recording->end();
+    program = test::record([&](Recording& r) -> Values {
+      const Dim batch = Dim::unknown("batch");
+      const Value indices = r.input("indices", {DType::int32, {batch, 3}});
+      const Value x = r.input("x", {DType::float32, {batch, broadcast ? 1 : 3, width}});
+      const Value picked = gather(Variable::read(states[0]), indices, 0);
+      const Value pooled = broadcast ? mean(picked, {1}) : sum(picked, {0, 1});  // before the update, as in training
+      const Value spread = broadcast ? broadcast_to(x, {batch, 3, width}) : x;
+      update(scatter_add(indices, spread, 0, rows), states, Variable::read(rate));
+      return {pooled};
+    });
   }
 };
 
@@ -155,22 +156,22 @@ TEST_CASE("a table whose gradient others read too keeps its dense gradient") {
 
 TEST_CASE("equal updates of several variables become one step with the same bits") {
   const auto build = [](std::vector<std::vector<VariablePtr>>& all, VariablePtr& rate) {
-    const auto recording = Recording::begin();
     rate = std::make_shared<Variable>(Tensor::of<float>({}, {0.01F}), "rate", false);
-    for (const Shape& shape : {Shape{3, 4}, Shape{5}, Shape{}, Shape{0}, Shape{70, 41}, Shape{3, 4}, Shape{300, 300}}) {
-      std::vector<VariablePtr> states;
-      for (int s = 0; s < 3; ++s) {
-        std::vector<float> v(static_cast<std::size_t>(shape.elements()));
-        for (std::size_t i = 0; i < v.size(); ++i) v[i] = std::cos(static_cast<float>(i) + static_cast<float>(s)) + 1;
-        states.push_back(std::make_shared<Variable>(Tensor::of<float>(shape, v), "v", true));
+    return test::record([&](Recording& r) -> Values {
+      for (const Shape& shape :
+           {Shape{3, 4}, Shape{5}, Shape{}, Shape{0}, Shape{70, 41}, Shape{3, 4}, Shape{300, 300}}) {
+        std::vector<VariablePtr> states;
+        for (int s = 0; s < 3; ++s) {
+          std::vector<float> v(static_cast<std::size_t>(shape.elements()));
+          for (std::size_t i = 0; i < v.size(); ++i) v[i] = std::cos(static_cast<float>(i) + static_cast<float>(s)) + 1;
+          states.push_back(std::make_shared<Variable>(Tensor::of<float>(shape, v), "v", true));
+        }
+        all.push_back(states);
+        const Value g = r.input("g", {DType::float32, to_dims(shape)});
+        adam(g * 2.0, states, Variable::read(rate));
       }
-      all.push_back(states);
-      const Value g = recording->input("g", {DType::float32, to_dims(shape)});
-      adam(g * 2.0, states, Variable::read(rate));
-    }
-    const ProgramPtr program = recording->finish({});
-    recording->end();
-    return program;
+      return {};
+    });
   };
   std::vector<std::vector<VariablePtr>> raw, merged;
   VariablePtr raw_rate, merged_rate;
@@ -200,12 +201,12 @@ TEST_CASE("variables that take each other's new values are updated by one step w
     return std::make_shared<Variable>(Tensor::of<float>({2}, {v, v + 1}), name, true);
   };
   const VariablePtr a = make(1, "a"), b = make(10, "b");
-  const auto recording = Recording::begin();
-  const Value va = Variable::read(a), vb = Variable::read(b);
-  Variable::assign(a, (vb + 1.0) * 2.0);
-  Variable::assign(b, (va + 1.0) * 2.0);
-  const ProgramPtr program = optimize(recording->finish({}));
-  recording->end();
+  const ProgramPtr program = optimize(test::record([&](Recording&) -> Values {
+    const Value va = Variable::read(a), vb = Variable::read(b);
+    Variable::assign(a, (vb + 1.0) * 2.0);
+    Variable::assign(b, (va + 1.0) * 2.0);
+    return {};
+  }));
   CHECK(has_step(*program, "fused_segments"));
   Executable(program).run({});
   CHECK(a->tensor().data_as<float>()[0] == 22);

@@ -224,3 +224,22 @@ TEST_CASE("a step begins when all parts of the one before are done") {
   addax::set_thread_count(threads);
   addax::parallel_steps<2>(0, [](std::int64_t, int, int) { FAIL("there is no step"); });
 }
+
+TEST_CASE("a part that fails ends the steps: nobody waits for it, and the caller learns why") {
+  const int threads = addax::thread_count();
+  for (const int count : {1, 2, 3}) {
+    addax::set_thread_count(count);
+    for (int repeat = 0; repeat < 100; ++repeat) {
+      const std::int64_t bad_step = repeat % 4;
+      const int bad_part = repeat % 2;
+      std::atomic<bool> went_on{false};
+      const auto parts = [&](std::int64_t step, int first, int last) {
+        if (step > bad_step) went_on = true;
+        if (step == bad_step && first <= bad_part && bad_part < last) throw std::runtime_error("no memory");
+      };
+      CHECK_THROWS_WITH_AS(addax::parallel_steps<2>(50, parts), "no memory", std::runtime_error);
+      CHECK_FALSE(went_on);
+    }
+  }
+  addax::set_thread_count(threads);
+}

@@ -23,8 +23,9 @@ PoolShape random_shape(test::Numbers& r, std::int64_t largest_window) {
     if (d < kSpatial - rank) continue;
     s.window[d] = r.between(1, largest_window);
     s.stride[d] = r.between(1, 4);
-    s.in[d] = r.between(s.window[d], largest_window + 8);
-    if (r.one_in(2)) {
+    const bool same = r.one_in(2);
+    s.in[d] = r.between(same ? 1 : s.window[d], largest_window + 8);  // a padded image may be smaller than its windows
+    if (same) {
       s.out[d] = (s.in[d] + s.stride[d] - 1) / s.stride[d];
       s.pad_low[d] = std::max<std::int64_t>(0, (s.out[d] - 1) * s.stride[d] + s.window[d] - s.in[d]) / 2;
     } else {

@@ -2,10 +2,8 @@
 // several batch sizes, with variables that carry on from run to run. All numbers are small integers, so floats are
 // exact and any order of additions gives the same bits. ADDAX_FUZZ_PROGRAMS and ADDAX_FUZZ_SEED widen the search.
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <optional>
 
@@ -16,6 +14,7 @@
 #include "addax/tape.h"
 #include "numbers.h"
 #include "ops/operation.h"
+#include "programs.h"
 
 using namespace addax;
 using namespace addax::ops;
@@ -457,23 +456,19 @@ struct Case {
       initial.push_back(integers(random, shape));
       variables.push_back(std::make_shared<Variable>(initial.back().clone(), text("v", variables.size()), true));
     }
-    record(random, seed);
+    program = test::record([&](Recording& r) { return write(r, random, seed); });
     for (const std::int64_t rows : kBatches) {
       inputs.push_back({integers(random, {rows, 3}), integers(random, {rows, 4, 4, 2}), integers(random, {4})});
       run_eagerly(rows);
     }
   }
 
-  void record(test::Numbers& random, std::uint32_t seed) {
-    const auto recording = Recording::begin();
-    struct End {
-      Recording& r;
-      ~End() { r.end(); }
-    } end{*recording};
+  // A script, and what it leaves behind of which the outputs are.
+  Values write(Recording& recording, test::Numbers& random, std::uint32_t seed) {
     State state{{}, variables, {}};
-    state.values = {recording->input("x", {DType::float32, {kRows, 3}}),
-                    recording->input("image", {DType::float32, {kRows, 4, 4, 2}}),
-                    recording->input("vector", {DType::float32, {4}})};
+    state.values = {recording.input("x", {DType::float32, {kRows, 3}}),
+                    recording.input("image", {DType::float32, {kRows, 4, 4, 2}}),
+                    recording.input("vector", {DType::float32, {4}})};
     script = Generator(seed, state).run(static_cast<int>(random.between(3, 40)));
     const int count = static_cast<int>(state.values.size());
     Values wanted;
@@ -482,7 +477,7 @@ struct Case {
                                                              : static_cast<int>(random.between(0, count - 1)));
       wanted.push_back(state[outputs.back()]);
     }
-    program = recording->finish(wanted);
+    return wanted;
   }
 
   void run_eagerly(std::int64_t rows) {
@@ -524,14 +519,11 @@ struct Case {
   }
 
   ProgramPtr through_file() const {
-    std::string pattern = (std::filesystem::temp_directory_path() / "addax-fuzz-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    const test::TemporaryFolder folder;
     ModelFile file{"{}", {}, {{"p", program}}};
     for (std::size_t i = 0; i < initial.size(); ++i) file.weights.push_back({text("v", i), initial[i], ""});
-    write_model(pattern, file);
-    const LoadedModel loaded = read_model(pattern, true);
-    std::filesystem::remove_all(pattern);
-    return loaded.programs.at("p");
+    write_model(folder / "model", file);
+    return read_model(folder / "model", true).programs.at("p");
   }
 };
 

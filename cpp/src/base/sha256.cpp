@@ -102,9 +102,9 @@ void blocks(State& state, const std::uint8_t* bytes, std::size_t count) {
   blocks_portable(state, bytes, count);
 }
 
-}  // namespace
+using Blocks = void (*)(State& state, const std::uint8_t* bytes, std::size_t count);
 
-std::array<std::uint8_t, 32> sha256(std::span<const std::uint8_t> bytes) {
+std::array<std::uint8_t, 32> digest_of(std::span<const std::uint8_t> bytes, Blocks blocks) {
   State state{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   const std::size_t whole = bytes.size() / 64 * 64;
   blocks(state, bytes.data(), whole / 64);
@@ -121,6 +121,13 @@ std::array<std::uint8_t, 32> sha256(std::span<const std::uint8_t> bytes) {
   std::array<std::uint8_t, 32> digest{};
   for (std::size_t i = 0; i < 32; ++i) digest[i] = static_cast<std::uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
   return digest;
+}
+
+}  // namespace
+
+std::array<std::uint8_t, 32> sha256(std::span<const std::uint8_t> bytes) { return digest_of(bytes, blocks); }
+std::array<std::uint8_t, 32> sha256_portable(std::span<const std::uint8_t> bytes) {
+  return digest_of(bytes, blocks_portable);
 }
 
 std::string sha256_hex(std::span<const std::uint8_t> bytes) {

@@ -9,6 +9,8 @@
 namespace addax {
 
 std::array<std::uint8_t, 32> sha256(std::span<const std::uint8_t> bytes);
+// The same without the instructions that some processors have for it.
+std::array<std::uint8_t, 32> sha256_portable(std::span<const std::uint8_t> bytes);
 std::string sha256_hex(std::span<const std::uint8_t> bytes);
 
 }  // namespace addax

@@ -89,7 +89,7 @@ KernelPlan plan_kernel(const ConvShape& s) {
   const std::int64_t wanted = std::clamp<std::int64_t>(flops / kTaskFlops, 1, kMostSlices);
   const std::int64_t bytes = std::max<std::int64_t>(1, p.size * static_cast<std::int64_t>(sizeof(T)));
   p.slices = std::clamp<std::int64_t>(std::min({wanted, chunks / 2, kPartialBytes / bytes}), 1, kMostSlices);
-  p.task_panels = p.panels;
+  p.task_panels = std::max<std::int64_t>(1, p.panels);  // none if dw is empty
   const auto tasks = [&] { return s.groups * p.slices * ceil_div(p.panels, p.task_panels); };
   while (tasks() < wanted && p.task_panels > 1) p.task_panels = ceil_div(p.task_panels, 2);
   return p;

@@ -128,28 +128,31 @@ std::int64_t repeated_bytes(const ConvShape& s) {
   return whole_lines(in_pixels(s) * s.out_channels * static_cast<std::int64_t>(sizeof(T)));
 }
 
+// Elements worth a task; a multiplier may be 0.
+std::int64_t repeat_grain(std::int64_t times) {
+  return (std::int64_t{1} << 15) / std::clamp<std::int64_t>(times, 1, 1 << 15);
+}
+
 // out[i · times + m] = x[i]
 template <class T>
 void repeat(const T* x, std::int64_t n, std::int64_t times, T* out) {
-  parallel_for(n, std::max<std::int64_t>(1, (std::int64_t{1} << 15) / times),
-               [&](std::int64_t first, std::int64_t last) {
-                 for (std::int64_t i = first; i < last; ++i) {
-                   for (std::int64_t m = 0; m < times; ++m) out[i * times + m] = x[i];
-                 }
-               });
+  parallel_for(n, repeat_grain(times), [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      for (std::int64_t m = 0; m < times; ++m) out[i * times + m] = x[i];
+    }
+  });
 }
 
 // x[i] = Σ_m in[i · times + m]
 template <class T>
 void sum_repeated(const T* in, std::int64_t n, std::int64_t times, T* x) {
-  parallel_for(n, std::max<std::int64_t>(1, (std::int64_t{1} << 15) / times),
-               [&](std::int64_t first, std::int64_t last) {
-                 for (std::int64_t i = first; i < last; ++i) {
-                   T sum{0};
-                   for (std::int64_t m = 0; m < times; ++m) sum += in[i * times + m];
-                   x[i] = sum;
-                 }
-               });
+  parallel_for(n, repeat_grain(times), [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      T sum{0};
+      for (std::int64_t m = 0; m < times; ++m) sum += in[i * times + m];
+      x[i] = sum;
+    }
+  });
 }
 
 // The image with as many channels as the output: itself, or repeated into the workspace.

@@ -47,6 +47,13 @@ void for_each_row(std::int64_t batch, const std::int64_t (&size)[kSpatial], std:
   });
 }
 
+// The most elements of the image that a window holds: it may be far larger than the image.
+std::int64_t most_held(const PoolShape& s) {
+  std::int64_t n = 1;
+  for (int d = 0; d < kSpatial; ++d) n *= std::min(s.window[d], s.in[d]);
+  return n;
+}
+
 // Elements that enter one output element of channel 0: where they lie within the sample, their tap of the window, and
 // their weight. The same for every channel, but for the channel itself.
 template <class T>
@@ -56,10 +63,10 @@ struct Entry {
   T weight;
 };
 
-// A list of entries in this thread's scratch memory: as many as a window (or the holders of a pixel) can have.
+// A list of entries in this thread's scratch memory: as many as a window can have.
 template <class T>
 Entry<T>* entries_for(const PoolShape& s) {
-  return thread_scratch_of<Entry<T>>(0, volume(s.window) + 1);
+  return thread_scratch_of<Entry<T>>(0, most_held(s) + 1);
 }
 
 // Where a pixel stands in an image.
@@ -181,7 +188,7 @@ ADDAX_INLINE void max_pixel(const T* x, std::int64_t channels, const Entry<T>* l
 template <class T, bool kIndex, class Index>
 void max_pool(const PoolShape& s, const T* x, T* y, Index* index) {
   const std::int64_t sample_size = volume(s.in) * s.channels;
-  const std::int64_t work = s.out[2] * s.channels * volume(s.window);
+  const std::int64_t work = s.out[2] * s.channels * most_held(s);
   for_each_row(s.batch, s.out, work, [&](std::int64_t n, std::int64_t d, std::int64_t h) {
     const T* const from = x + n * sample_size;
     const std::int64_t row = ((n * s.out[0] + d) * s.out[1] + h) * s.out[2];
@@ -294,7 +301,7 @@ void gather(const PoolShape& s, const T* x, const void* indices, T* y) {
 template <class T>
 void average(const PoolShape& s, const T* x, T* y) {
   const std::int64_t sample_size = volume(s.in) * s.channels;
-  const std::int64_t work = s.out[2] * s.channels * volume(s.window);
+  const std::int64_t work = s.out[2] * s.channels * most_held(s);
   for_each_row(s.batch, s.out, work, [&](std::int64_t n, std::int64_t d, std::int64_t h) {
     T* const to = y + ((n * s.out[0] + d) * s.out[1] + h) * s.out[2] * s.channels;
     for_each_window<T>(s, d, h, [&](std::int64_t w, const Entry<T>* list, std::int64_t count, std::int64_t shift) {

@@ -34,6 +34,18 @@ Stage stage_of(Stage::Work work, const ConvShape& s, bool bias, Activation activ
   return stage;
 }
 
+bool fits(const Stage& s, std::int64_t rows, std::int64_t columns) {
+  const std::int64_t size[2] = {rows, columns};
+  for (int d = 0; d < 2; ++d) {
+    if (size[d] < 1 || s.window[d] < 1 || s.stride[d] < 1 || s.dilation[d] < 1 || s.pad[d] < 0 || s.out[d] < 1)
+      return false;
+    const std::int64_t reach = checked_add(checked_mul(s.window[d] - 1, s.dilation[d]), 1);
+    const std::int64_t last = checked_mul(s.out[d] - 1, s.stride[d]) - s.pad[d];
+    if (s.pad[d] >= reach || last >= size[d]) return false;
+  }
+  return true;
+}
+
 std::vector<std::int64_t> encode(std::span<const Stage> stages) {
   std::vector<std::int64_t> numbers;
   for (const Stage& s : stages) {
@@ -99,13 +111,7 @@ const kernels::ConvFunctions<float>& functions_of(const Stage& stage, const Conv
 constexpr std::size_t kMostStages = 8;
 
 void check_stage(const Infer& in, const Stage& s, const Image& image) {
-  for (int d = 0; d < 2; ++d) {
-    const std::int64_t size = d == 0 ? image.rows : image.columns;
-    const bool windows = s.window[d] >= 1 && s.stride[d] >= 1 && s.dilation[d] >= 1 && s.pad[d] >= 0;
-    if (!windows || s.out[d] < 1 || s.pad[d] >= checked_mul(s.window[d], s.dilation[d]) ||
-        checked_mul(s.out[d] - 1, s.stride[d]) - s.pad[d] >= size)
-      in.error("a stage's windows do not fit its image");
-  }
+  if (!fits(s, image.rows, image.columns)) in.error("a stage's windows do not fit its image");
   if (s.work < Stage::Work::conv || s.work > Stage::Work::depthwise || s.activation < Activation::none ||
       s.activation > Activation::relu6)
     in.error("unknown stage");
@@ -117,7 +123,11 @@ void check_weights(const Infer& in, const Stage& s, const Image& image, int inpu
   const ConvShape shape = conv_shape_of(s, image);
   in.require_dtype(input, DType::float32);
   if (s.work == Stage::Work::conv && in.rank(input) == 1) {
-    in.require_equal(in.dims(input)[0], functions_of(s, shape).packed_size(shape, false), "sizes of packed weights");
+    // No fewer than those of the kernel: one that claims more is not measured any further.
+    const Dim& there = in.dims(input)[0];
+    const std::int64_t kernel = Shape{s.window[0], s.window[1], image.channels, s.channels}.elements();
+    if (!there.known() || there.value() < kernel || there.value() != functions_of(s, shape).packed_size(shape, false))
+      in.error("a stage's weights are not packed for it");
     return;
   }
   const bool depthwise = s.work == Stage::Work::depthwise;

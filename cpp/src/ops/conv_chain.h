@@ -29,6 +29,10 @@ struct Stage {
   std::int64_t reach() const { return (window[0] - 1) * dilation[0] + 1; }
 };
 
+// Whether a chain can run the stage on images of `rows` × `columns`: every window, the outermost ones too, must see
+// some of the image, for bands of an image have rows of their own to read. A convolution may have pads that are wider.
+bool fits(const Stage& stage, std::int64_t rows, std::int64_t columns);
+
 Stage stage_of(Stage::Work work, const kernels::ConvShape& shape, bool bias, kernels::Activation activation);
 
 std::vector<std::int64_t> encode(std::span<const Stage> stages);

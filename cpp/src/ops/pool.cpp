@@ -1,6 +1,7 @@
 // Pooling over one to three spatial axes, channels last. Padding "same" adds pixels that count for nothing.
 #include "kernels/pool.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "addax/ops.h"
@@ -14,12 +15,23 @@ namespace {
 
 using kernels::PoolShape;
 
+// The elements of a window, those on the padding too: indices count them (kernels/pool.h), and sums over them stay far
+// from what 64 bits hold.
+std::int64_t taps_of(const Infer& in) {
+  std::int64_t taps = 1;
+  for (const std::int64_t size : in.attributes().integers("pool_size")) taps = checked_mul(taps, size);
+  if (taps > std::numeric_limits<std::int32_t>::max()) in.error("a window has ", taps, " elements; at most 2^31 - 1");
+  return taps;
+}
+
 Windows pool_windows(const Infer& in, int rank) {
   if (rank < 3 || rank > 2 + kernels::kSpatial) in.error("images have one to three spatial axes");
   const auto& size = in.attributes().integers("pool_size");
   if (static_cast<int>(size.size()) != rank - 2)
     in.error("'pool_size' must have ", rank - 2, " entries; received ", size.size());
-  return windows_of(in, size);
+  const Windows windows = windows_of(in, size);
+  taps_of(in);
+  return windows;
 }
 
 Dims pooled_dims(const Infer& in, const Dims& image) {
@@ -29,13 +41,7 @@ Dims pooled_dims(const Infer& in, const Dims& image) {
   return out;
 }
 
-// Of the taps of a window (kernels/pool.h).
-DType index_dtype(const Infer& in) {
-  std::int64_t taps = 1;
-  for (const std::int64_t size : in.attributes().integers("pool_size")) taps = checked_mul(taps, size);
-  if (taps > std::numeric_limits<std::int32_t>::max()) in.error("a window has ", taps, " elements; at most 2^31 - 1");
-  return kernels::has_small_indices(taps) ? DType::uint8 : DType::int32;
-}
+DType index_dtype(const Infer& in) { return kernels::has_small_indices(taps_of(in)) ? DType::uint8 : DType::int32; }
 
 Specs infer_max(const Infer& in) {
   in.require_floating(0);
@@ -96,6 +102,11 @@ PoolShape shape_of(const Run& r, const Shape& image, const Shape& pooled) {
   s.channels = image[image.rank() - 1];
   const Windows windows = windows_of(r.attributes(), r.attributes().integers("pool_size"));
   fill_windows(windows, image, pooled, {s.in, s.out, s.window, s.stride, s.pad_low});
+  if (image.elements() == 0 && pooled.elements() == 0) {
+    // Of no channels or no samples: the image may have any size, which no memory bounds.
+    s.batch = 0;
+    for (auto* field : {&s.in, &s.out}) std::fill_n(*field, kernels::kSpatial, 1);
+  }
   return s;
 }
 

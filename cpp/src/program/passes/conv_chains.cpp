@@ -78,8 +78,9 @@ class ConvChains {
     Link link{};
     link.in_rows = (*from)[1];
     link.in_values = from->elements();
-    return name == "conv" || name == "conv_epilogue" ? conv_link(step, *from, *to, epilogue, link)
-                                                     : depthwise_link(step, *from, *to, epilogue, link);
+    const auto made = name == "conv" || name == "conv_epilogue" ? conv_link(step, *from, *to, epilogue, link)
+                                                                : depthwise_link(step, *from, *to, epilogue, link);
+    return made && ops::fits(made->stage, (*from)[1], (*from)[2]) ? made : std::nullopt;
   }
 
   std::optional<Link> conv_link(const Step& step, const Shape& from, const Shape& to, bool epilogue, Link link) const {
