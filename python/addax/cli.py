@@ -47,17 +47,35 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     )
     added = add(verify, "replay the pair of input and output that the file holds")
     added.add_argument(
-        "--tolerance", type=_not_negative, default=TOLERANCE, help="largest absolute difference"
+        "--tolerance",
+        type=_not_negative,
+        default=TOLERANCE,
+        metavar="T",
+        help="largest absolute difference that passes; 1e-4 if absent",
     )
     added = add(bench, "measure latency and throughput")
-    added.add_argument("--batch", type=_whole_numbers, default=[1, 8, 64], metavar="N,N…")
-    added.add_argument("--threads", type=_whole_numbers, metavar="N,N…", help="1 and all if absent")
-    added.add_argument("--seconds", type=_not_negative, default=0.5, help="per measurement")
+    added.add_argument(
+        "--batch",
+        type=_whole_numbers,
+        default=[1, 8, 64],
+        metavar="N,N…",
+        help="batch sizes; 1,8,64 if absent",
+    )
+    added.add_argument(
+        "--threads",
+        type=_whole_numbers,
+        metavar="N,N…",
+        help="numbers of threads; 1 and all if absent",
+    )
+    added.add_argument(
+        "--seconds", type=_not_negative, default=0.5, metavar="S", help="per measurement; 0.5"
+    )
     added.add_argument(
         "--open",
         type=_whole_number,
         default=16,
-        help="size of other dimensions that the model leaves open",
+        metavar="N",
+        help="size of other dimensions that the model leaves open; 16 if absent",
     )
     convert.add_command(commands)
 
@@ -228,6 +246,11 @@ def _check_pair(path: str) -> tuple[list, list]:
             section = json.load(file)
         for key in ("userDefinedMetadata", "addax", "check"):
             section = section.get(key) if isinstance(section, dict) else None
+    else:
+        raise ValueError(
+            "the file holds no pair of input and output to check: folders that `model.save` writes "
+            "have one"
+        )
     if not isinstance(section, dict):
         raise ValueError("the file holds no pair of input and output to check")
     inputs, outputs = (

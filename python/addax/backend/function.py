@@ -27,12 +27,17 @@ class _Static:
 
 class RecordedFunction:
     """One recording of a function: the program, and how its outputs fit into the structure that
-    the function returned."""
+    the function returned.
 
-    __slots__ = ("assemble", "executable", "outputs", "program", "single")
+    Attributes:
+        parts: Of a function of one tuple: how many of the program's inputs each part has.
+    """
+
+    __slots__ = ("assemble", "executable", "outputs", "parts", "program", "single")
 
     def __init__(self, program: Any, outputs: Any):
         self.program = program
+        self.parts: tuple[int, ...] = ()
         self.outputs = outputs  # structure whose leaves are indices of outputs, or _Static
         self.single = outputs == 0 and isinstance(outputs, int)
         self.assemble = _assembler(outputs)  # the program's results → the function's result
@@ -108,13 +113,16 @@ class CompiledFunction:
         shapes: One entry per positional argument (missing ones are `None`): a structure of shapes
             in which `None` stands for an unknown size, as far as it goes. `None` in place of a
             shape: only the leading axis is unknown.
+        names: For a function of one tuple: what the arrays of each of its parts are called in
+            errors and files, a list for each part. Other arrays are `input_0`, `input_1`….
 
     Raises:
         TypeError: At a call, if a plain value is not hashable.
     """
 
-    def __init__(self, fn: Callable, shapes: Any = None):
+    def __init__(self, fn: Callable, shapes: Any = None, names: Any = ()):
         self.fn = fn
+        self._names = names
         self._shapes = tuple(shapes) if shapes is not None else ()
         self._recorded: dict[Any, RecordedFunction] = {}
         self._lock = threading.RLock()
@@ -143,6 +151,7 @@ class CompiledFunction:
             if recorded is None:
                 specs = self._specs(args, kwargs)
                 recorded = record(self.fn, args, kwargs, specs)
+                recorded.parts = _arrays_in_parts(args)
                 if len(self._recorded) >= _KEPT:
                     del self._recorded[next(iter(self._recorded))]
                 self._recorded[key] = recorded
@@ -176,10 +185,20 @@ class CompiledFunction:
         for _, value, shape in arrays:
             _axes(value.shape, shape, sizes)
         groups = sizes.groups()
+        names = self._names_of(args, len(arrays))
         return {
-            leaf: (f"input_{n}", _dtype_name(value.dtype), _named(value.shape, shape, groups))
-            for n, (leaf, value, shape) in enumerate(arrays)
+            leaf: (name, _dtype_name(value.dtype), _named(value.shape, shape, groups))
+            for name, (leaf, value, shape) in zip(names, arrays, strict=True)
         }
+
+    def _names_of(self, args: tuple, count: int) -> list[str]:
+        """The names of all arrays, each once."""
+        names: list[str] = []
+        for known, size in zip(self._names, _arrays_in_parts(args), strict=False):
+            names += known if size == len(known) else [f"{known[0]}_{i}" for i in range(size)]
+        if len(names) != count or len(set(names)) != count:
+            return [f"input_{i}" for i in range(count)]
+        return names
 
 
 class _Sizes:
@@ -286,6 +305,18 @@ def _list_arrays(x: Any, declared: Any, index: int, arrays: list) -> int:
             index = _list_arrays(x[name], _declared_for(declared, name), index, arrays)
         return index
     return index + 1
+
+
+def _arrays_in_parts(args: tuple) -> tuple[int, ...]:
+    """How many arrays each part of a single argument has, if that is a tuple."""
+    if len(args) != 1 or not isinstance(args[0], tuple):
+        return ()
+    sizes = []
+    for part in args[0]:
+        arrays: list = []
+        _list_arrays(part, None, 0, arrays)
+        sizes.append(len(arrays))
+    return tuple(sizes)
 
 
 def _as_value(x: Any) -> Any:

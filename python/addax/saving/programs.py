@@ -113,16 +113,16 @@ class Programs:
         found = _last_recorded(function) or _with_guessed_targets(model, specs, step)
         if found is None:
             return
-        count = len(found.program.input_names)
-        x = 1 if specs is None else len(specs)
-        y = min(1, count - x) if specs is None else len(model.outputs)
-        if not 0 < y <= count - x:
-            y = count - x
-        weights = count - x - y
+        known = _specs_of(found.program)
+        if found.parts:
+            x, y, weights = (*found.parts, 0, 0)[:3]
+        else:  # guessed, of a model with a graph
+            y, weights = len(model.outputs), 0
+            x = len(known) - y
         self._put(f"{name}_weighted" if weights else name, found, y, weights)
-        if specs is None or y == 0 or count not in (x + y, x + 2 * y):
+        if specs is None or (x, y) != (len(specs), len(model.outputs)) or weights not in (0, y):
             return
-        known = _specs_of(found.program)[: x + y]
+        known = known[: x + y]
         if weights:
             other = _record_guess(step, (_x_structure(model), _y_structure(model)), known)
             self._put(name, other, y, 0)

@@ -29,7 +29,7 @@ class Prediction(Steps):
             shapes = getattr(self, "input_shape", None)
         else:
             shapes = tree.map_structure(lambda x: tuple(x.shape), inputs)
-        return ProgramStep(step, shapes, getattr(self, "output_shape", None))
+        return ProgramStep(step, shapes, getattr(self, "output_shape", None), _names_in_batch(self))
 
     def make_predict_function(self, force: bool = False) -> Any:
         """The function that `predict` calls with each batch; recorded anew with `force`."""
@@ -212,6 +212,16 @@ class Prediction(Steps):
             model=self,
             **params,
         )
+
+
+def _names_in_batch(model: Any) -> tuple[list[str], ...]:
+    """What a model's inputs, targets and sample weights are called."""
+    inputs = list(getattr(model, "input_names", None) or ["x"])
+    outputs = list(getattr(model, "output_names", None) or [""])
+    if len(outputs) == 1:
+        return inputs, ["y"], ["sample_weight"]
+    weights = [f"sample_weight_{i}" for i in range(len(outputs))]
+    return inputs, [f"y_{name}" for name in outputs], weights
 
 
 def _to_numpy(x: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from addax import tree
@@ -58,10 +58,18 @@ class ProgramStep:
         input_shape, output_shape: Shapes of the model's input, nested as the inputs are, and of its
             output, if it has them. Where an input leaves a size open (a sequence's length), one
             program serves all sizes.
+        names: What the arrays of inputs, targets and weights are called, a list of names each.
     """
 
-    def __init__(self, step: Callable, input_shape: Any = None, output_shape: Any = None) -> None:
+    def __init__(
+        self,
+        step: Callable,
+        input_shape: Any = None,
+        output_shape: Any = None,
+        names: Sequence[list[str]] = (),
+    ) -> None:
         self._step = step
+        self._names = names
         self.result_order: dict[str, None] | None = None  # names of a step's results as listed
         self._input_shape = input_shape if _leaves_sizes_open(input_shape) else None
         self._shape_alone = _only_shape(input_shape)
@@ -100,7 +108,7 @@ class ProgramStep:
         key = shapes[1:], shapes[:1] == (self._shape_alone,)
         function = self._functions.get(key)
         if function is None:
-            function = CompiledFunction(self._step, shapes=(shapes,) if shapes else None)
+            function = CompiledFunction(self._step, (shapes,) if shapes else None, self._names)
             self._functions[key] = function
         return function.recorded(data)
 

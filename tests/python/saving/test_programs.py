@@ -68,6 +68,37 @@ def test_a_step_is_saved_with_sample_weights_alone_if_it_wants_them(tmp_path):
     assert float(results[0]) == model.train_on_batch(**batch, return_dict=True)["loss"]
 
 
+def test_the_arrays_of_a_batch_keep_their_names_and_parts(tmp_path):
+    """Of a model without a graph, too, of which only the batches say what it takes."""
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, inputs):
+            return self.dense(inputs["a"] + inputs["b"])
+
+    model = Own()
+    model.compile("sgd", "mse")
+    model.fit({"a": X, "b": X}, Y, verbose=0)
+    model.save(tmp_path / "own")
+    inputs = {"inputs": ["x_0", "x_1", "y"], "outputs": ["loss"], "targets": 1}
+    assert signatures(tmp_path / "own")["train"] == inputs
+
+    tensors = [keras.Input((3,), name=name) for name in ("left", "right")]
+    outputs = [layers.Dense(2, name=name)(layers.Add()(tensors)) for name in ("one", "two")]
+    model = keras.Model(tensors, outputs)
+    model.compile("sgd", "mse")
+    names = []
+    for folder in ("guessed", "fitted"):
+        model.save(tmp_path / folder)
+        names.append(signatures(tmp_path / folder)["train_weighted"]["inputs"])
+        model.fit([X, X], [Y, Y], sample_weight=[Y[:, 0]] * 2, verbose=0)
+    wanted = ["left", "right", "y_one", "y_two", "sample_weight_0", "sample_weight_1"]
+    assert names == [wanted, wanted]
+
+
 def test_a_step_that_cannot_be_recorded_is_told(tmp_path):
     class Own(keras.Model):
         def train_step(self, data):
