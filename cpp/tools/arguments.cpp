@@ -71,6 +71,22 @@ std::string shape_text(const Dims& dims) {
   return out + (dims.size() == 1 ? ",)" : ")");
 }
 
+std::string printable(std::string_view text) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, which some terminals obey, are two bytes: 0xC2 and the number.
+    const bool second = i > 0 && static_cast<unsigned char>(text[i - 1]) == 0xC2 && byte < 0xA0 && byte >= 0x80;
+    if (second) out.pop_back();
+    if (byte < 0x20 || byte == 0x7F || second)
+      out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    else
+      out += text[i];
+  }
+  return out;
+}
+
 namespace {
 
 // Characters, not bytes: what follows the first byte of a UTF-8 character takes no room.
@@ -81,9 +97,10 @@ std::size_t width_of(const std::string& cell) {
 
 }  // namespace
 
-std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left, const std::string& indent) {
+std::string table(std::vector<std::vector<std::string>> rows, std::size_t left, const std::string& indent) {
   std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = printable(cell);
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
   }

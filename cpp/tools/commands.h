@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "addax/addax.h"
@@ -38,8 +39,11 @@ int bench(const std::vector<std::string>& arguments);
 // The first word; throws UsageError if there is none.
 Model load_model(const Arguments& arguments);
 std::string shape_text(const Dims& dims);  // (None, 28, 28, 1)
+// Text from a file as a terminal may have it: control characters as \x1b.
+std::string printable(std::string_view text);
 
-// Columns as wide as their widest cell; the first `left` of them start at the left, numbers end at the right.
-std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left, const std::string& indent = "");
+// Columns as wide as their widest cell, printable; the first `left` of them start at the left, numbers end at the
+// right.
+std::string table(std::vector<std::vector<std::string>> rows, std::size_t left, const std::string& indent = "");
 
 }  // namespace addax::tools

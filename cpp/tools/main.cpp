@@ -40,7 +40,7 @@ int run(const std::vector<std::string>& words) {
 }
 
 int report(int code, const char* message) {
-  std::fprintf(stderr, "addax-run: %s\n", message);
+  std::fprintf(stderr, "addax-run: %s\n", printable(message).c_str());
   if (code == 2) std::fputs("Try 'addax-run --help'.\n", stderr);
   return code;
 }

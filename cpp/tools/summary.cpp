@@ -34,7 +34,7 @@ int summary(const std::vector<std::string>& given) {
   const Arguments arguments(given, {});
   if (arguments.words().size() > 1) throw UsageError{"summary takes one model"};
   const Model model = load_model(arguments);
-  std::printf("Model: \"%s\"\n", model.name().c_str());
+  std::printf("Model: \"%s\"\n", printable(model.name()).c_str());
   print("Inputs", rows_of(model.inputs()), 3);
   print("Outputs", rows_of(model.outputs()), 3);
   print("Targets", rows_of(model.targets()), 3);

@@ -1,6 +1,8 @@
 """The native command line."""
 
+import json
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -127,10 +129,23 @@ def test_arrays_that_do_not_fit_are_named(run, mlp, tmp_path):
     assert "cannot read 'none.npy'" in run("predict", mlp[1], "none.npy", code=1)
 
 
-def test_verify_tells_a_file_whose_pair_differs(run, mlp, tmp_path):
-    import json
-    import shutil
+def test_names_from_a_file_cannot_command_the_terminal(run, mlp, tmp_path):
+    shutil.copytree(mlp[1], tmp_path / "m")
+    document = json.loads((tmp_path / "m" / "model.json").read_text())
+    config = document["userDefinedMetadata"]["addax"]["config"]["config"]
+    config["name"] = "a\x1b[2Jb\x9b1mc\u00e9"
+    config["layers"][1]["config"]["name"] = "d\x07\n"
+    (tmp_path / "m" / "model.json").write_text(json.dumps(document))
+    text = run("summary", tmp_path / "m")
+    assert text.startswith('Model: "a\\x1b[2Jb\\x9b1mc\u00e9"\n')
+    assert "  d\\x07\\x0a  " in text
+    document["weightsManifest"][0]["weights"][0]["name"] = "\x1b[2J"
+    document["weightsManifest"][0]["weights"][0]["dtype"] = "x"
+    (tmp_path / "m" / "model.json").write_text(json.dumps(document))
+    assert "weight '\\x1b[2J'" in run("summary", tmp_path / "m", code=1)
 
+
+def test_verify_tells_a_file_whose_pair_differs(run, mlp, tmp_path):
     assert run("verify", mlp[1]) == "equal: the largest difference is 0, the tolerance 0.0001\n"
     copy = tmp_path / "m"
     shutil.copytree(mlp[1], copy)
