@@ -95,14 +95,17 @@ static double train(addax_model* model, const float* x, int steps) {
   const addax_tensor input = floats(x, shape3(BATCH, TIME, FEATURES));
   const addax_tensor wanted = floats(target, shape3(BATCH, TIME, 1));
   double loss = -1;
+  const char* name;
   int i;
   for (i = 0; i < BATCH * TIME; ++i) target[i] = x[i * FEATURES] * 0.5f;
   OK(addax_model_reset_metrics(model));
   for (i = 0; i < steps; ++i) OK(addax_model_train_on_batch(model, &input, 1, &wanted, 1, NULL, 0));
+  name = addax_model_metric_name(model, 0);
   OK(addax_model_reset_metrics(model));
   OK(addax_model_test_on_batch(model, &input, 1, &wanted, 1, NULL, 0));
   CHECK(addax_model_metric_count(model) == 2);
   CHECK(strcmp(addax_model_metric_name(model, 0), "loss") == 0);
+  CHECK(addax_model_metric_name(model, 0) == name); /* names live as long as the model */
   OK(addax_model_metric_value(model, 0, &loss));
   return loss;
 }

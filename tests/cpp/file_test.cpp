@@ -214,6 +214,49 @@ TEST_CASE("damaged files are read or refused, never worse") {
   }
 }
 
+TEST_CASE("a file of a version that is not known is refused before anything else is looked at") {
+  const TemporaryFolder folder;
+  write_model(folder / "model", small_model());
+  const std::string text = contents(folder / "model/model.json");
+  const auto refused = [&](const std::string& from, const std::string& to) -> std::string {
+    overwrite(folder / "model/model.json", replaced(text, from, to));
+    for (const bool with_programs : {false, true}) try {
+        read_model(folder / "model", with_programs);
+        return "";
+      } catch (const Error& error) {
+        if (with_programs) return error.what();
+      }
+    return "";
+  };
+  const std::string version = R"("formatVersion":1)";
+  CHECK(refused(version, R"("formatVersion":2)") ==
+        "The file has format version 2; this Addax reads up to 1. Load it with a newer Addax.");
+  CHECK(refused(version, R"("formatVersion":"1")") == "The file has the unknown format version \"1\".");
+  CHECK(refused(version, R"("formatVersion":true)") == "The file has the unknown format version true.");
+  CHECK(refused(version, R"("formatVersion":0)") == "The file has the unknown format version 0.");
+  CHECK(refused(version, R"("formatVersions":1)") == "The file has no format version.");
+  CHECK(refused(R"("addax":{)", R"("addax":[],"other":{)") ==
+        "`userDefinedMetadata.addax` in the file must be an object.");
+  CHECK(refused(R"("userDefinedMetadata":{)", R"("userDefinedMetadata":3,"other":{)") ==
+        "`userDefinedMetadata` in the file must be an object.");
+}
+
+TEST_CASE("a path that leads nowhere is named as it was given") {
+  const auto said = [](const std::string& path) -> std::string {
+    try {
+      read_model(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(said("/nope") == "cannot open '/nope': No such file or directory");
+  CHECK(said("nope") == "cannot open 'nope': No such file or directory");
+  CHECK(said("a:b.json") == "cannot open 'a:b.json': No such file or directory");
+  CHECK(said("no/pe") == "cannot open the folder 'no': No such file or directory");
+  CHECK(said("") == "the path of the model is empty");
+}
+
 TEST_CASE("a folder that cannot be written is an error and keeps the old model") {
   const TemporaryFolder folder;
   CHECK_THROWS_AS(write_model(folder / "missing/model", small_model()), Error);

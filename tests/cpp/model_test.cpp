@@ -347,6 +347,33 @@ TEST_CASE("training in an app lowers the loss, and what it saves goes on as if i
   CHECK(values(Model::load(folder / "model").weight("first/bias")) == values(model.weight("first/bias")));
 }
 
+TEST_CASE("a save that fails changes nothing, one that succeeds brings the pair of input and output up to date") {
+  const TemporaryFolder folder;
+  Network network;
+  const std::string path = network.save(folder / "model");
+  // The pair that the file lacks: what the untrained network says to zeros.
+  const std::string zeros = std::string(171, 'A') + '=';  // 128 bytes
+  std::string text;
+  {
+    const std::vector<std::uint8_t> json = bytes_of(path + "/model.json");
+    text.assign(json.begin(), json.end());
+  }
+  const std::string start = R"("formatVersion":1,)";
+  REQUIRE(text.find(start) != std::string::npos);
+  text.insert(text.find(start), R"("check":{"inputs":[{"dtype":"float32","shape":[1,32],"data":")" + zeros +
+                                    R"("}],"outputs":[{"dtype":"float32","shape":[1,1],"data":"AAAAAA=="}]},)");
+  std::ofstream(path + "/model.json") << text;
+  Model model = Model::load(path);
+  const double before = *model.verify();
+  CHECK(before > 0);
+  std::ofstream(folder / "file") << "in the way";
+  CHECK_THROWS_AS(model.save(folder / "file"), Error);
+  CHECK(*model.verify() == before);
+  model.save(folder / "saved");
+  CHECK(*model.verify() == 0);
+  CHECK(*Model::load(folder / "saved").verify() == 0);
+}
+
 TEST_CASE("fit and evaluate go through what the caller supplies") {
   const TemporaryFolder folder;
   Model model = Model::load(Network().save(folder / "model"));

@@ -71,14 +71,15 @@ typedef struct addax_shape {
   int64_t sizes[ADDAX_MAX_RANK];
 } addax_shape;
 
-/* Row-major values in the caller's memory, of any alignment. */
+/* Row-major values in the caller's memory. For run and step of a session they are aligned as their elements are, for
+ * training and set_weight they need not be. */
 typedef struct addax_tensor {
   const void* data;
   addax_dtype dtype;
   addax_shape shape;
 } addax_tensor;
 
-/* The caller's memory for an output; it may be larger than the output. */
+/* The caller's memory for what is written; it may be larger. A session's outputs are aligned as their elements are. */
 typedef struct addax_buffer {
   void* data;
   size_t bytes;
@@ -189,8 +190,9 @@ ADDAX_C_API addax_status addax_session_output_shape(const addax_session* session
                                                     const addax_shape* shapes, int32_t count, addax_shape* shape);
 ADDAX_C_API int64_t addax_session_bytes(const addax_session* session); /* of its memory, weights not counted */
 
-/* Inputs must have the dtypes of the model's ports, outputs room for what is written; they do not overlap. A stream
- * begins anew. */
+/* Inputs must have the dtypes of the model's ports, outputs room for what is written; both are aligned as their elements
+ * are, and do not overlap. A stream begins anew. Nothing is written and the stream is as before if an argument is
+ * refused. */
 ADDAX_C_API addax_status addax_session_run(addax_session* session, const addax_tensor* inputs, int32_t input_count,
                                            const addax_buffer* outputs, int32_t output_count);
 /* The next time steps of a stream. All steps together give the bits of one run over the whole sequence. */

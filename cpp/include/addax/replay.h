@@ -32,7 +32,7 @@ class Replay {
   std::int64_t arena_bytes() const;
   bool shares_memory_with(const Replay& other) const;
 
-  /// Caller-owned memory of the planned shapes, 64-byte alignment not needed; inputs and outputs do not overlap. An
+  /// Caller-owned memory of the planned shapes, aligned as its elements are; inputs and outputs do not overlap. An
   /// operation's error on the data (an index out of range) comes out as Error; all variables then keep their values.
   void run(std::span<const void* const> inputs, std::span<void* const> outputs);
 

@@ -1,10 +1,14 @@
 // Session: a model planned for the sizes that an app uses, with all the memory it needs.
 //
-// Making a session packs the weights and runs it once, on zeros. After that `run`, `step` and `reset` allocate nothing
-// and do no I/O; only a thread that has not computed before takes its scratch memory when it first does. They make no
-// system call and wait for no lock either, as long as the work stays on the calling thread: models so small that no
-// operation is worth a second thread, or set_thread_count(1) (threads.h). Weights are shared with all sessions of the
-// model; when somebody trains it, the next run packs them anew.
+// Making a session packs the weights and runs the plans for the least and the largest sizes once, on zeros. After that
+// `run`, `step` and `reset` allocate nothing and do no I/O; only a thread that has not computed before takes its
+// scratch memory when it first does. They make no system call and wait for no lock either, as long as the work stays on
+// the calling thread: models so small that no operation is worth a second thread, or set_thread_count(1) (threads.h).
+// Weights are shared with all sessions of the model; when somebody trains it, the next run packs them anew.
+//
+// A model whose prediction changes its variables (a stateful layer of one's own, a layer that draws random numbers when
+// it predicts) is the exception: its sessions share those variables and wait for each other, and making one runs
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -50,11 +54,14 @@ class Session {
   /// For inputs of the largest sizes, or of the given ones.
   const Shape& output_shape(int output) const;
   const Shape& output_shape(int output, std::span<const Shape> inputs) const;
-  std::int64_t bytes() const;  ///< of the memory in which it computes, weights not counted
+  /// Of the memory for the values that its plans compute and for the states of a stream; weights are the model's,
+  /// inputs and outputs the caller's.
+  std::int64_t bytes() const;
 
   /// Row-major values in the caller's memory, one address per input and per output, of the dtypes that the model's
-  /// ports have; no alignment is asked. Inputs and outputs do not overlap. A stream begins anew. Throws Error(index) if
-  /// the data hold an index out of range; states and variables then stay as they were.
+  /// ports have, aligned as their elements are (a float to 4 bytes). Inputs and outputs do not overlap. A stream begins
+  /// anew. Throws Error(value) for an address that is null or not aligned, Error(index) if the data hold an index out
+  /// of range; states and variables then stay as they were.
   void run(std::span<const void* const> inputs, std::span<void* const> outputs);
   /// The same for sizes within the bounds.
   void run(std::span<const Shape> shapes, std::span<const void* const> inputs, std::span<void* const> outputs);
@@ -69,7 +76,13 @@ class Session {
   void step(const float* input, float* output);
 
   Status try_run(std::span<const void* const> inputs, std::span<void* const> outputs) noexcept;
+  Status try_run(std::span<const Shape> shapes, std::span<const void* const> inputs,
+                 std::span<void* const> outputs) noexcept;
+  Status try_run(const float* input, float* output) noexcept;
   Status try_step(std::span<const void* const> inputs, std::span<void* const> outputs) noexcept;
+  Status try_step(std::span<const Shape> shapes, std::span<const void* const> inputs,
+                  std::span<void* const> outputs) noexcept;
+  Status try_step(const float* input, float* output) noexcept;
 
  private:
   struct Impl;

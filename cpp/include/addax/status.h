@@ -1,7 +1,7 @@
 // Status and Expected: how functions that never throw say what went wrong.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -31,17 +31,17 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Expected {
  public:
-  Expected(T value) : value_(std::make_unique<T>(std::move(value))) {}  // NOLINT: a value is what was expected
-  Expected(Status status) : status_(std::move(status)) {}               // NOLINT: a failure is an answer, too
+  Expected(T value) noexcept : value_(std::move(value)) {}          // NOLINT: a value is what was expected
+  Expected(Status status) noexcept : status_(std::move(status)) {}  // NOLINT: a failure is an answer, too
 
-  bool ok() const noexcept { return value_ != nullptr; }
+  bool ok() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return ok(); }
   const Status& status() const noexcept { return status_; }
   T& operator*() noexcept { return *value_; }  ///< only if ok()
-  T* operator->() noexcept { return value_.get(); }
+  T* operator->() noexcept { return &*value_; }
 
  private:
-  std::unique_ptr<T> value_;
+  std::optional<T> value_;
   Status status_;
 };
 

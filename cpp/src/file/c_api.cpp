@@ -4,11 +4,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
+#include <set>
 
 #include "addax/model.h"
 #include "addax/session.h"
 #include "addax/threads.h"
+#include "base/status_of.h"
 
 using addax::DType;
 using addax::ErrorKind;
@@ -20,9 +21,15 @@ using addax::Tensor;
 
 // What the handles point to. Names that C++ gives by value are kept, so that C may keep their addresses.
 struct addax_model {
+  struct Metric {
+    const char* name;
+    double value;
+  };
+
   Model model;
   std::vector<addax::WeightInfo> weights;
-  addax::Metrics metrics;  // of the last step
+  std::vector<Metric> metrics;         // of the last step
+  std::set<std::string> metric_names;  // of all steps; the nodes of a set stay where they are
 
   explicit addax_model(Model m) : model(std::move(m)), weights(model.weights()) {}
 };
@@ -57,7 +64,7 @@ void keep_error(const char* text) noexcept {
   last_error[n] = '\0';
 }
 
-addax_status status_of(ErrorKind kind) {
+addax_status c_status(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::value:
       return ADDAX_ERROR_VALUE;
@@ -79,21 +86,10 @@ addax_status status_of(ErrorKind kind) {
 
 template <class Function>
 addax_status guarded(const Function& function) noexcept {
-  try {
-    function();
-    return ADDAX_OK;
-  } catch (const addax::Error& error) {
-    keep_error(error.what());
-    return status_of(error.kind());
-  } catch (const std::bad_alloc&) {
-    keep_error("out of memory");
-    return ADDAX_ERROR_MEMORY;
-  } catch (const std::exception& error) {
-    keep_error(error.what());
-  } catch (...) {
-    keep_error("an unknown error");
-  }
-  return ADDAX_ERROR_RUNTIME;
+  const addax::Status status = addax::status_of(function);
+  if (status.ok()) return ADDAX_OK;
+  keep_error(status.message().c_str());
+  return c_status(status.kind());
 }
 
 // The same for functions that return what they were asked for.
@@ -267,7 +263,7 @@ const std::vector<addax::Port>& outputs_of(const addax_model& m) { return m.mode
 const std::vector<addax::Port>& targets_of(const addax_model& m) { return m.model.targets(); }
 const std::vector<addax::LayerInfo>& layers_of(const addax_model& m) { return m.model.layers(); }
 const std::vector<addax::WeightInfo>& weights_of(const addax_model& m) { return m.weights; }
-const addax::Metrics& metrics_of(const addax_model& m) { return m.metrics; }
+const std::vector<addax_model::Metric>& metrics_of(const addax_model& m) { return m.metrics; }
 
 }  // namespace
 
@@ -335,6 +331,12 @@ addax_status addax_model_verify(const addax_model* model, double* difference) {
 
 namespace {
 
+addax_model::Metric kept(addax_model& own, const addax::Metric& metric) {
+  const bool number = metric.value.elements() == 1;
+  return {own.metric_names.insert(metric.name).first->c_str(),
+          number ? metric.number() : std::numeric_limits<double>::quiet_NaN()};
+}
+
 using TrainingStep = addax::Metrics (Model::*)(const addax::Batch&);
 
 addax_status run_step(TrainingStep step, addax_model* model, const addax_tensor* x, int32_t x_count,
@@ -344,7 +346,9 @@ addax_status run_step(TrainingStep step, addax_model* model, const addax_tensor*
     addax_model& own = need(model, "model");
     const addax::Batch batch{borrow_all(x, x_count, "x"), borrow_all(y, y_count, "y"),
                              borrow_all(weight, weight_count, "sample_weight")};
-    own.metrics = (own.model.*step)(batch);
+    std::vector<addax_model::Metric> metrics;
+    for (const addax::Metric& metric : (own.model.*step)(batch)) metrics.push_back(kept(own, metric));
+    own.metrics = std::move(metrics);
   });
 }
 
@@ -363,16 +367,11 @@ addax_status addax_model_test_on_batch(addax_model* model, const addax_tensor* x
 }
 
 const char* addax_model_metric_name(const addax_model* model, int32_t index) {
-  return guarded_or<const char*>(nullptr,
-                                 [&] { return at(metrics_of(need(model, "model")), index, "metric").name.c_str(); });
+  return guarded_or<const char*>(nullptr, [&] { return at(metrics_of(need(model, "model")), index, "metric").name; });
 }
 
 addax_status addax_model_metric_value(const addax_model* model, int32_t index, double* value) {
-  return guarded([&] {
-    const addax::Metric& metric = at(metrics_of(need(model, "model")), index, "metric");
-    const bool number = metric.value.elements() == 1;
-    need(value, "value") = number ? metric.number() : std::numeric_limits<double>::quiet_NaN();
-  });
+  return guarded([&] { need(value, "value") = at(metrics_of(need(model, "model")), index, "metric").value; });
 }
 
 addax_status addax_model_reset_metrics(addax_model* model) {

@@ -7,19 +7,28 @@
 namespace addax::file {
 namespace {
 
-constexpr const char* kModelName = "model.json";
-
-std::string digest_of(const std::vector<Bytes>& files) {
-  if (files.size() == 1) return sha256_hex(files[0].view);
-  std::vector<std::uint8_t> all;
-  for (const Bytes& file : files) all.insert(all.end(), file.view.begin(), file.view.end());
-  return sha256_hex(all);
+// Before anything else is believed: a newer version may mean other things by the same names.
+void check_section(const Json& json) {
+  const auto metadata = json.find("userDefinedMetadata");
+  if (metadata == json.end() || metadata->is_null()) return;
+  if (!metadata->is_object()) fail(ErrorKind::value, "`userDefinedMetadata` in the file must be an object.");
+  const auto section = metadata->find("addax");
+  if (section == metadata->end()) return;
+  if (!section->is_object()) fail(ErrorKind::value, "`userDefinedMetadata.addax` in the file must be an object.");
+  if (section->empty()) return;
+  const auto version = section->find("formatVersion");
+  if (version == section->end()) fail(ErrorKind::value, "The file has no format version.");
+  if (!version->is_number_integer() || integer(*version, "formatVersion") < 1)
+    fail(ErrorKind::value, "The file has the unknown format version ", version->dump().substr(0, 40), ".");
+  if (integer(*version, "formatVersion") > kFormatVersion)
+    fail(ErrorKind::value, "The file has format version ", version->dump(), "; this Addax reads up to ", kFormatVersion,
+         ". Load it with a newer Addax.");
 }
 
 void check_digest(const Json& json, const std::vector<Bytes>& files) {
   const Json* const digest = find_in_section(json, "weightsDigest");
   if (digest == nullptr) return;
-  if (digest_of(files) != string(*digest, "weightsDigest"))
+  if (sha256_hex(joined(files).view) != string(*digest, "weightsDigest"))
     fail(ErrorKind::value, "the weights file is damaged: its digest is not the one that model.json gives");
 }
 
@@ -29,6 +38,7 @@ Document make_document(std::string text, std::string_view what, const FindShard&
   document.json = parse_json(document.text, what);
   const Json& json = document.json;
   if (!json.is_object()) fail(ErrorKind::value, what, ": expected an object; found ", json.type_name());
+  check_section(json);
   ReadWeights read;
   if (json.contains("weightsManifest")) read = read_weights(json.at("weightsManifest"), find, memory);
   check_digest(json, read.files);
@@ -39,6 +49,7 @@ Document make_document(std::string text, std::string_view what, const FindShard&
 }  // namespace
 
 Document read_document(const std::string& path, Memory memory) {
+  if (path.empty()) fail(ErrorKind::value, "the path of the model is empty");
   std::string where = path, name = kModelName;
   if (!is_folder(path)) {
     const std::size_t slash = path.rfind('/');
@@ -46,16 +57,18 @@ Document read_document(const std::string& path, Memory memory) {
     name = slash == std::string::npos ? path : path.substr(slash + 1);
   }
   const Folder folder(where);
-  const std::vector<std::uint8_t> text = folder.read(name, static_cast<std::int64_t>(kMaxJsonBytes));
-  const auto find = [&](const std::string& shard, std::int64_t limit) { return folder.map(shard, limit); };
-  return make_document({text.begin(), text.end()}, where + "/" + name, find, memory);
+  const Bytes text = folder.read(name, static_cast<std::int64_t>(kMaxJsonBytes));
+  // What is copied anyhow is read: a file that shrinks meanwhile is then an error. What is borrowed is mapped.
+  const auto find = [&](const std::string& shard, std::int64_t limit) {
+    return memory == Memory::own ? folder.read(shard, limit) : folder.map(shard, limit);
+  };
+  return make_document({text.view.begin(), text.view.end()}, folder.path_of(name), find, memory);
 }
 
 Document parse_document(std::string_view text, const Bytes& weights) {
   std::size_t taken = 0;
   // Where one file ends and the next begins does not matter: what a group needs comes with its first.
-  const auto find = [&](const std::string& name, std::int64_t limit) -> Bytes {
-    check_relative(name);
+  const auto find = [&](const std::string&, std::int64_t limit) -> Bytes {
     const std::size_t rest = weights.view.size() - taken;
     const std::size_t count = std::min(rest, static_cast<std::size_t>(limit));
     taken += count;
@@ -67,17 +80,20 @@ Document parse_document(std::string_view text, const Bytes& weights) {
   return document;
 }
 
-const Json* find_in_section(const Json& json, std::string_view key) {
+const Json* find_section(const Json& json) {
   const auto metadata = json.find("userDefinedMetadata");
   if (metadata == json.end() || !metadata->is_object()) return nullptr;
   const auto section = metadata->find("addax");
-  if (section == metadata->end() || !section->is_object()) return nullptr;
-  const auto found = section->find(std::string(key));
-  return found == section->end() ? nullptr : &*found;
+  return section == metadata->end() || !section->is_object() ? nullptr : &*section;
 }
 
-Json* find_in_section(Json& json, std::string_view key) {
-  return const_cast<Json*>(find_in_section(std::as_const(json), key));
+Json* find_section(Json& json) { return const_cast<Json*>(find_section(std::as_const(json))); }
+
+const Json* find_in_section(const Json& json, std::string_view key) {
+  const Json* const section = find_section(json);
+  if (section == nullptr) return nullptr;
+  const auto found = section->find(std::string(key));
+  return found == section->end() ? nullptr : &*found;
 }
 
 State make_state(const Document& document) {
@@ -93,8 +109,8 @@ State make_state(const Document& document) {
   return state;
 }
 
-std::map<std::string, ProgramPtr> read_programs(const Json& json, const State& state) {
-  std::map<std::string, ProgramPtr> programs;
+Programs read_programs(const Json& json, const State& state) {
+  Programs programs;
   const Json* const section = find_in_section(json, "programs");
   if (section == nullptr) return programs;
   if (!section->is_object()) fail(ErrorKind::value, "programs: expected an object; found ", section->type_name());
@@ -111,10 +127,11 @@ std::map<std::string, ProgramPtr> read_programs(const Json& json, const State& s
   };
   for (const auto& [name, program] : section->items()) {
     try {
-      programs.emplace(name, program_from_json(program, find, "program '" + name.substr(0, 40) + "'"));
+      programs.found.emplace(name, program_from_json(program, find, "program '" + name.substr(0, 40) + "'"));
     } catch (const Error& error) {
       // A build without some operations predicts with a model that it cannot train.
       if (error.kind() != ErrorKind::unsupported || kLeftOut.empty() || name == "predict") throw;
+      programs.left_out.emplace(name, error.what());
     }
   }
   return programs;

@@ -13,6 +13,10 @@
 
 namespace addax::file {
 
+inline constexpr const char* kModelName = "model.json";
+// Of `userDefinedMetadata.addax`. Grows when older versions cannot read what is written.
+inline constexpr std::int64_t kFormatVersion = 1;
+
 struct Document {
   std::string text;  // model.json
   Json json;
@@ -25,9 +29,10 @@ Document read_document(const std::string& path, Memory memory);
 // the weights borrow.
 Document parse_document(std::string_view text, const Bytes& weights);
 
-// The member of `userDefinedMetadata.addax`; nullptr if there is none.
+// `userDefinedMetadata.addax`, and its member; nullptr if there is none.
+const Json* find_section(const Json& json);
+Json* find_section(Json& json);
 const Json* find_in_section(const Json& json, std::string_view key);
-Json* find_in_section(Json& json, std::string_view key);
 
 // The state of a model: its weights, and the small tensors that stand in the JSON.
 struct State {
@@ -35,6 +40,11 @@ struct State {
   std::vector<VariablePtr> small;    // counters, seeds, totals of metrics
 };
 State make_state(const Document& document);
-std::map<std::string, ProgramPtr> read_programs(const Json& json, const State& state);
+
+struct Programs {
+  std::map<std::string, ProgramPtr> found;
+  std::map<std::string, std::string, std::less<>> left_out;  // why this build cannot have them
+};
+Programs read_programs(const Json& json, const State& state);
 
 }  // namespace addax::file

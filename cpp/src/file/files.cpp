@@ -93,6 +93,13 @@ void make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0777) != 0) io_error("cannot create the folder", path);
 }
 
+Bytes joined(const std::vector<Bytes>& files) {
+  if (files.size() == 1) return files[0];
+  auto all = std::make_shared<std::vector<std::uint8_t>>();
+  for (const Bytes& file : files) all->insert(all->end(), file.view.begin(), file.view.end());
+  return {all, *all};
+}
+
 Folder::Folder(const std::string& path)
     : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (descriptor_ < 0) io_error("cannot open the folder", path);
@@ -100,8 +107,12 @@ Folder::Folder(const std::string& path)
 
 Folder::~Folder() { ::close(descriptor_); }
 
+std::string Folder::path_of(const std::string& name) const {
+  if (path_ == ".") return name;
+  return path_.ends_with('/') ? path_ + name : path_ + "/" + name;
+}
+
 int Folder::open_below(const std::string& name) const {
-  check_relative(name);
   const std::vector<std::string> parts = components(name);
   Descriptor folder(-1);
   int at = descriptor_;
@@ -112,7 +123,7 @@ int Folder::open_below(const std::string& name) const {
     Descriptor next(::openat(at, parts[i].c_str(), flags));
     if (next.get() < 0 && (errno == ELOOP || errno == ENOTDIR))
       fail(ErrorKind::value, "'", name, "' below '", path_, "' is a link, which a model may not contain");
-    if (next.get() < 0) io_error("cannot open", path_ + "/" + name);
+    if (next.get() < 0) io_error("cannot open", path_of(name));
     if (last) return next.release();
     folder = std::move(next);
     at = folder.get();
@@ -123,7 +134,7 @@ int Folder::open_below(const std::string& name) const {
 // A regular file of at most `limit` bytes, and how many it has.
 int Folder::open_file(const std::string& name, std::int64_t limit, std::size_t& bytes) const {
   Descriptor descriptor(open_below(name));
-  const std::string path = path_ + "/" + name;
+  const std::string path = path_of(name);
   struct stat info {};
   if (::fstat(descriptor.get(), &info) != 0) io_error("cannot read", path);
   if (!S_ISREG(info.st_mode)) fail(ErrorKind::value, "'", path, "' is not a regular file");
@@ -133,34 +144,33 @@ int Folder::open_file(const std::string& name, std::int64_t limit, std::size_t& 
   return descriptor.release();
 }
 
-std::vector<std::uint8_t> Folder::read(const std::string& name, std::int64_t limit) const {
+Bytes Folder::read(const std::string& name, std::int64_t limit) const {
   std::size_t size = 0;
   const Descriptor descriptor(open_file(name, limit, size));
-  const std::string path = path_ + "/" + name;
-  std::vector<std::uint8_t> bytes(size);
+  const auto bytes = std::make_shared_for_overwrite<std::uint8_t[]>(size);
   std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::read(descriptor.get(), bytes.data() + done, bytes.size() - done);
+  while (done < size) {
+    const ssize_t n = ::read(descriptor.get(), bytes.get() + done, size - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) io_error("cannot read", path);
-    if (n == 0) fail(ErrorKind::value, "'", path, "' ended early");
+    if (n < 0) io_error("cannot read", path_of(name));
+    if (n == 0) fail(ErrorKind::value, "'", path_of(name), "' ended early");
     done += static_cast<std::size_t>(n);
   }
-  return bytes;
+  return {bytes, {bytes.get(), size}};
 }
 
 Bytes Folder::map(const std::string& name, std::int64_t limit) const {
   std::size_t size = 0;
   const Descriptor descriptor(open_file(name, limit, size));
   if (size == 0) return {};
-  void* const address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor.get(), 0);
-  if (address == MAP_FAILED) io_error("cannot map", path_ + "/" + name);
+  void* const address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
+  if (address == MAP_FAILED) io_error("cannot map", path_of(name));
   return {std::shared_ptr<void>(address, [size](void* pages) { ::munmap(pages, size); }),
           {static_cast<const std::uint8_t*>(address), size}};
 }
 
 void Folder::write(const std::string& name, std::span<const std::uint8_t> bytes) const {
-  const std::string path = path_ + "/" + name;
+  const std::string path = path_of(name);
   const std::string temporary = text(".", name, kTemporary, ::getpid());
   try {
     const Descriptor descriptor(

@@ -16,6 +16,9 @@ struct Bytes {
   std::span<const std::uint8_t> view;
 };
 
+// The bytes of all, one after the other; of one alone, no copy.
+Bytes joined(const std::vector<Bytes>& files);
+
 class Folder {
  public:
   explicit Folder(const std::string& path);  // must exist
@@ -23,11 +26,11 @@ class Folder {
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
-  // The bytes of a regular file; `name` may have plain components separated by '/', no link on the way is followed.
-  // More than `limit` bytes is an error.
-  std::vector<std::uint8_t> read(const std::string& name, std::int64_t limit) const;
-  // The same, mapped: pages come when they are touched, and are copied when they are written. Whoever shortens the file
-  // meanwhile takes them away; `write` does not, it makes a new file.
+  // The bytes of a regular file; `name` may have plain components separated by '/', no link on the way is followed. A
+  // name that a stranger gave goes through `check_relative` first. More than `limit` bytes is an error.
+  Bytes read(const std::string& name, std::int64_t limit) const;
+  // The same, mapped: pages come when they are touched, and cannot be written. Whoever shortens the file meanwhile
+  // takes them away; `write` does not, it makes a new file.
   Bytes map(const std::string& name, std::int64_t limit) const;
   // Temporary file, fsync, rename over `name`, fsync of the folder.
   void write(const std::string& name, std::span<const std::uint8_t> bytes) const;
@@ -35,7 +38,7 @@ class Folder {
   // Whether `name` is a temporary file of `write` whose process is no more.
   bool is_abandoned(const std::string& name) const;
   std::vector<std::string> list() const;
-  const std::string& path() const { return path_; }
+  std::string path_of(const std::string& name) const;  // as the user would write it
 
  private:
   int open_below(const std::string& name) const;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "addax/ops.h"
+#include "base/status_of.h"
 #include "file/document.h"
 #include "file/model_impl.h"
 #include "file/program_json.h"
@@ -119,15 +120,15 @@ std::optional<CheckPair> read_check(const Json& json) {
   return pair;
 }
 
-std::shared_ptr<ModelImpl> make_model(file::Document document);
-
 }  // namespace
 
-// ---- Loading
+// ---- The programs
 
 ModelProgram& ModelImpl::program(std::string_view title) {
   const auto it = programs.find(title);
   if (it != programs.end()) return it->second;
+  if (const auto reason = left_out.find(title); reason != left_out.end())
+    fail(ErrorKind::unsupported, "model '", name, "' cannot do that here: ", reason->second);
   if (programs.empty())
     fail(ErrorKind::unsupported, "model '", name,
          "' holds no programs: its file was not written by Addax, or its layers "
@@ -149,6 +150,17 @@ Executable& ModelImpl::executable(std::string_view title) {
   return *found.executable;
 }
 
+std::unique_lock<std::mutex> ModelImpl::take_turn(const Program& program) {
+  return program.assignments.empty() ? std::unique_lock<std::mutex>() : std::unique_lock(turns);
+}
+
+std::vector<Tensor> ModelImpl::run(std::string_view title, std::span<const Tensor> inputs) {
+  Executable& found = executable(title);
+  const std::vector<Tensor> fitted = file::fit_inputs(*found.program(), inputs);
+  const auto turn = take_turn(*found.program());
+  return found.run(fitted);
+}
+
 const VariablePtr* ModelImpl::find(std::string_view variable) const {
   for (const Weight& w : weights)
     if (w.variable->name() == variable) return &w.variable;
@@ -156,6 +168,8 @@ const VariablePtr* ModelImpl::find(std::string_view variable) const {
     if (v->name() == variable) return &v;
   return nullptr;
 }
+
+// ---- Loading
 
 namespace {
 
@@ -166,7 +180,8 @@ std::shared_ptr<ModelImpl> make_model(file::Document document) {
   auto programs = file::read_programs(document.json, state);
   static const Json kNone = Json::object();
   const Json* const signatures = file::find_in_section(document.json, "signatures");
-  for (auto& [title, recorded] : programs)
+  model->left_out = std::move(programs.left_out);
+  for (auto& [title, recorded] : programs.found)
     model->programs.emplace(title, describe(title, std::move(recorded), signatures == nullptr ? kNone : *signatures));
   if (const auto it = model->programs.find("predict"); it != model->programs.end()) {
     model->inputs = input_ports(it->second, 0, it->second.x);
@@ -265,10 +280,7 @@ std::vector<Tensor> fit_inputs(const Program& program, std::span<const Tensor> g
 
 }  // namespace file
 
-std::vector<Tensor> Model::predict(std::span<const Tensor> inputs) const {
-  Executable& executable = impl_->executable("predict");
-  return executable.run(file::fit_inputs(*executable.program(), inputs));
-}
+std::vector<Tensor> Model::predict(std::span<const Tensor> inputs) const { return impl_->run("predict", inputs); }
 
 Tensor Model::predict(const Tensor& input) const {
   std::vector<Tensor> outputs = predict(std::span(&input, 1));
@@ -295,16 +307,17 @@ double difference(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-// What a run of `predict` assigns (states of stateful layers, random counters) goes back to what it was.
 std::vector<Tensor> run_check(ModelImpl& model) {
   Executable& executable = model.executable("predict");
   const Program& program = *executable.program();
+  const std::vector<Tensor> inputs = file::fit_inputs(program, model.check->inputs);
+  const auto turn = model.take_turn(program);
   std::vector<std::pair<VariablePtr, Tensor>> before;
   for (const Assignment& a : program.assignments) {
     const VariablePtr& variable = program.variables[static_cast<std::size_t>(a.variable)];
     before.emplace_back(variable, variable->tensor().clone());
   }
-  std::vector<Tensor> outputs = executable.run(file::fit_inputs(program, model.check->inputs));
+  std::vector<Tensor> outputs = executable.run(inputs);
   for (const auto& [variable, value] : before) Variable::assign(variable, Value(value));
   return outputs;
 }

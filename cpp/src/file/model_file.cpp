@@ -13,7 +13,6 @@ namespace {
 
 using file::Json;
 
-constexpr const char* kModelName = "model.json";
 constexpr std::size_t kDigestLetters = 16;  // of the digest in the file's name
 
 std::string weights_name(const std::string& digest) { return "weights-" + digest.substr(0, kDigestLetters) + ".bin"; }
@@ -40,9 +39,10 @@ void write_model(const std::string& path, const ModelFile& model) {
   const std::string digest = sha256_hex(bytes);
   const std::string name = weights_name(digest);
 
-  Json json = file::parse_json(model.json, "model.json");
+  Json json = file::parse_json(model.json, file::kModelName);
   json["weightsManifest"] = file::weights_manifest(model.weights, name);
   Json& section = addax_section(json);
+  section["formatVersion"] = file::kFormatVersion;
   section["weightsDigest"] = digest;
   if (!model.programs.empty()) {
     Json programs = Json::object();
@@ -51,7 +51,7 @@ void write_model(const std::string& path, const ModelFile& model) {
   }
   const std::string text = json.dump();
   folder.write(name, bytes);
-  folder.write(kModelName, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  folder.write(file::kModelName, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   for (const std::string& old : folder.list())
     if ((old != name && is_weights_name(old)) || folder.is_abandoned(old)) folder.remove(old);
 }
@@ -59,7 +59,7 @@ void write_model(const std::string& path, const ModelFile& model) {
 LoadedModel read_model(const std::string& path, bool with_programs) {
   file::Document document = file::read_document(path, file::Memory::own);
   LoadedModel model;
-  if (with_programs) model.programs = file::read_programs(document.json, file::make_state(document));
+  if (with_programs) model.programs = file::read_programs(document.json, file::make_state(document)).found;
   model.json = std::move(document.text);
   model.weights = std::move(document.weights);
   return model;

@@ -37,15 +37,24 @@ struct ModelImpl {
   std::vector<Weight> weights;
   std::vector<VariablePtr> small;  // state that stands in the JSON
   std::map<std::string, ModelProgram, std::less<>> programs;
+  std::map<std::string, std::string, std::less<>> left_out;  // programs that this build cannot have, and why
   std::optional<CheckPair> check;
   std::mutex mutex;  // guards the programs' executables
+  std::mutex turns;  // held while a program runs that assigns variables
 
   bool has(std::string_view program) const { return programs.find(program) != programs.end(); }
   // Throws Error(unsupported) that says what the file lacks.
   ModelProgram& program(std::string_view title);
   Executable& executable(std::string_view title);
+  std::vector<Tensor> run(std::string_view title, std::span<const Tensor> inputs);
+  // Programs that assign write to variables that all sessions share: one at a time. The others need no turn.
+  std::unique_lock<std::mutex> take_turn(const Program& program);
   const VariablePtr* find(std::string_view variable) const;  // nullptr if there is none
 };
+
+// What `predict` gives for the inputs of the check pair. Variables that it assigns (states of stateful layers, random
+// counters) go back to what they were.
+std::vector<Tensor> run_check(ModelImpl& model);
 
 namespace file {
 
@@ -61,30 +70,5 @@ struct Present {
 std::string with_state(const std::string& text, const Present& present);
 
 }  // namespace file
-
-// Runs a function that may throw; what it threw as a Status.
-template <class Function>
-Status status_of(const Function& function) noexcept {
-  try {
-    function();
-    return {};
-  } catch (const Error& error) {
-    return {error.kind(), error.what()};
-  } catch (const std::bad_alloc&) {
-    return {ErrorKind::memory, "out of memory"};
-  } catch (const std::exception& error) {
-    return {ErrorKind::runtime, error.what()};
-  } catch (...) {
-    return {ErrorKind::runtime, "an unknown error"};
-  }
-}
-
-template <class T, class Function>
-Expected<T> expected(const Function& function) noexcept {
-  std::optional<T> value;
-  Status status = status_of([&] { value.emplace(function()); });
-  if (!status.ok()) return status;
-  return std::move(*value);
-}
 
 }  // namespace addax

@@ -41,20 +41,16 @@ void set_check(Json& section, const CheckPair* check) {
 }  // namespace
 
 std::string with_state(const std::string& text, const Present& present) {
-  Json json = parse_json(text, "model.json");
+  Json json = parse_json(text, kModelName);
   if (present.learning_rate) {
     for (const char* key : {"learningRate", "learning_rate"})
       set_rate(json, {"trainingConfig", "optimizer_config", "config", key}, *present.learning_rate);
     set_rate(json, {"userDefinedMetadata", "addax", "compileConfig", "optimizer", "config", "learning_rate"},
              *present.learning_rate);
   }
-  const auto metadata = json.find("userDefinedMetadata");
-  if (metadata != json.end() && metadata->is_object() && metadata->contains("addax")) {
-    Json& section = (*metadata)["addax"];
-    if (section.is_object()) {
-      set_small(section, present.small);
-      set_check(section, present.check);
-    }
+  if (Json* const section = find_section(json)) {
+    set_small(*section, present.small);
+    set_check(*section, present.check);
   }
   return json.dump();
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/checked.h"
+#include "base/status_of.h"
 #include "file/model_impl.h"
 #include "program/prologue.h"
 
@@ -42,6 +43,9 @@ std::vector<Open> find_open(const Program& program, std::size_t count, std::span
         fail(ErrorKind::value, "input '", program.input_names[i], "' has shape ", dims, "; received ",
              dim == low ? most[i] : least[i]);
       if (dim.known()) continue;
+      if (high - low >= Session::kMaxPlans)
+        fail(ErrorKind::value, "input '", program.input_names[i], "', axis ", axis, ": a session keeps at most ",
+             Session::kMaxPlans, " plans; the bounds ", low, " and ", high, " ask for more");
       const std::string name = dim.str();
       const auto seen = std::find_if(open.begin(), open.end(), [&](const Open& o) { return o.name == name; });
       if (seen == open.end()) {
@@ -56,6 +60,16 @@ std::vector<Open> find_open(const Program& program, std::size_t count, std::span
   return open;
 }
 
+// Kernels read and write whole elements.
+void check_address(const void* address, DType dtype, const Shape& shape, const char* what, const std::string& name) {
+  const auto place = reinterpret_cast<std::uintptr_t>(address), size = static_cast<std::uintptr_t>(size_of(dtype));
+  if (address == nullptr && shape.elements() > 0)
+    fail(ErrorKind::value, "the address of ", what, " '", name, "' is null; its shape is ", shape);
+  if (place % size != 0)
+    fail(ErrorKind::value, "the address of ", what, " '", name, "' is not aligned for ", dtype,
+         ": it must be a multiple of ", size, "; received a multiple of ", place & (~place + 1));
+}
+
 }  // namespace
 
 struct Session::Impl {
@@ -67,12 +81,15 @@ struct Session::Impl {
   std::shared_ptr<ModelImpl> model;
   Kind kind;
   const ModelProgram* program;
+  ProgramPtr optimized;
   std::vector<Open> open;
   std::vector<Plan> plans;  // for every combination of open sizes; the first dimension varies slowest
   std::size_t inputs, outputs, states;
   std::vector<DType> input_dtypes;
-  std::vector<Tensor> state, fresh;  // of a stream: what the next step begins with, and what it leaves
-  bool floats;                       // one input and one output, both float32
+  // Of a stream: what the next step begins with, what it leaves, and what the first begins with.
+  std::vector<Tensor> state, fresh, zeros;
+  std::int64_t bytes = 0;
+  bool floats;  // one input and one output, both float32
   std::vector<const void*> in;
   std::vector<void*> out;
 
@@ -81,6 +98,7 @@ struct Session::Impl {
     states = program->states;
     inputs = program->recorded->inputs.size() - states;
     outputs = program->recorded->outputs.size() - states;
+    optimized = model->executable(title_of(k)).program();
     open = find_open(*program->recorded, inputs, least, most);
     std::int64_t count = 1;
     for (const Open& o : open) {
@@ -94,8 +112,9 @@ struct Session::Impl {
     for (std::size_t i = 0; i < states; ++i) {
       const Replay& replay = plans[0].replay;
       const int output = static_cast<int>(outputs + i);
-      for (auto* tensors : {&state, &fresh})
+      for (auto* tensors : {&state, &fresh, &zeros})
         tensors->push_back(Tensor::zeros(replay.output_dtype(output), replay.output_shape(output)));
+      bytes += 3 * zeros.back().bytes();
     }
     for (const Spec& spec : program->recorded->input_specs()) input_dtypes.push_back(spec.dtype);
     floats = inputs == 1 && outputs == 1 && input_dtypes[0] == DType::float32 &&
@@ -106,7 +125,6 @@ struct Session::Impl {
 
   // The largest first: the others compute in its memory.
   void make_plans(std::size_t count) {
-    const ProgramPtr& optimized = model->executable(title_of(kind)).program();
     const Specs specs = optimized->input_specs();
     std::vector<std::optional<Plan>> made(count);
     const Replay* largest = nullptr;
@@ -124,7 +142,9 @@ struct Session::Impl {
       made[i].emplace(Plan{{own.begin(), own.end()},
                            largest == nullptr ? Replay(optimized, shapes) : Replay(optimized, shapes, *largest)});
       check_states(shapes, made[i]->replay, *made[count - 1]);
-      if (largest == nullptr || made[i]->replay.arena_bytes() > largest->arena_bytes()) largest = &made[i]->replay;
+      const Replay& replay = made[i]->replay;
+      if (largest == nullptr || !replay.shares_memory_with(*largest)) bytes += replay.arena_bytes();
+      if (largest == nullptr || replay.arena_bytes() > largest->arena_bytes()) largest = &replay;
     }
     plans.reserve(count);
     for (std::optional<Plan>& plan : made) plans.push_back(std::move(*plan));
@@ -170,21 +190,20 @@ struct Session::Impl {
     }
   }
 
-  Plan& plan_for(std::span<const Shape> shapes) {
-    if (shapes.size() == inputs) {
-      std::int64_t index = 0;
-      bool within = true;
-      for (const Open& o : open) {
-        const Shape& shape = shapes[o.input];
-        const std::int64_t size = o.axis < shape.rank() ? shape[o.axis] : -1;
-        within = within && size >= o.least && size <= o.most;
-        index = index * o.count() + (size - o.least);
-      }
-      if (within) {
-        Plan& plan = plans[static_cast<std::size_t>(index)];
-        if (std::equal(shapes.begin(), shapes.end(), plan.shapes.begin())) return plan;
-      }
+  // The plan whose open sizes these shapes have; nullptr if a size is out of bounds.
+  Plan* find_plan(std::span<const Shape> shapes) {
+    std::size_t index = 0;
+    for (const Open& o : open) {
+      const Shape& shape = shapes[o.input];
+      if (o.axis >= shape.rank() || shape[o.axis] < o.least || shape[o.axis] > o.most) return nullptr;
+      index = index * static_cast<std::size_t>(o.count()) + static_cast<std::size_t>(shape[o.axis] - o.least);
     }
+    return &plans[index];
+  }
+
+  Plan& plan_for(std::span<const Shape> shapes) {
+    Plan* const plan = shapes.size() == inputs ? find_plan(shapes) : nullptr;
+    if (plan != nullptr && std::equal(shapes.begin(), shapes.end(), plan->shapes.begin())) return *plan;
     std::string received, bounds;
     for (const Shape& s : shapes) received += text(' ', s);
     for (std::size_t i = 0; i < inputs; ++i)
@@ -198,24 +217,44 @@ struct Session::Impl {
          " combinations of sizes: say which, with the shapes");
   }
 
-  void run(Plan& plan, std::span<const void* const> given, std::span<void* const> wanted) {
+  void check(const Plan& plan, std::span<const void* const> given, std::span<void* const> wanted) const {
     if (given.size() != inputs || wanted.size() != outputs)
       fail(ErrorKind::value, "the session takes the addresses of ", inputs, " inputs and ", outputs,
            " outputs; received ", given.size(), " and ", wanted.size());
+    for (std::size_t i = 0; i < inputs; ++i)
+      check_address(given[i], input_dtypes[i], plan.shapes[i], "input", program->recorded->input_names[i]);
+    for (std::size_t i = 0; i < outputs; ++i) {
+      const int output = static_cast<int>(i);
+      check_address(wanted[i], plan.replay.output_dtype(output), plan.replay.output_shape(output), "output",
+                    program->outputs[i]);
+    }
+  }
+
+  // From one of `state` and `zeros` on. What fails leaves the state as it was.
+  void go_on(const std::vector<Tensor>& from, Plan& plan, std::span<const void* const> given,
+             std::span<void* const> wanted) {
+    check(plan, given, wanted);
     std::copy(given.begin(), given.end(), in.begin());
     std::copy(wanted.begin(), wanted.end(), out.begin());
     for (std::size_t i = 0; i < states; ++i) {
-      in[inputs + i] = state[i].data();
+      in[inputs + i] = from[i].data();
       out[outputs + i] = fresh[i].data();
     }
-    plan.replay.run(in, out);
+    {
+      const auto turn = model->take_turn(*optimized);
+      plan.replay.run(in, out);
+    }
     state.swap(fresh);
+  }
+
+  void run(Plan& plan, std::span<const void* const> given, std::span<void* const> wanted) {
+    go_on(zeros, plan, given, wanted);
   }
 
   void step(Plan& plan, std::span<const void* const> given, std::span<void* const> wanted) {
     if (kind != Kind::stream)
       fail(ErrorKind::unsupported, "the session was made to predict: one of Session::Kind::stream can be stepped");
-    run(plan, given, wanted);
+    go_on(state, plan, given, wanted);
   }
 
   void reset() {
@@ -274,22 +313,14 @@ const Shape& Session::output_shape(int output, std::span<const Shape> inputs) co
   return impl_->plan_for(inputs).replay.output_shape(output);
 }
 
-std::int64_t Session::bytes() const {
-  std::int64_t largest = 0;
-  for (const Impl::Plan& plan : impl_->plans) largest = std::max(largest, plan.replay.arena_bytes());
-  for (const Tensor& s : impl_->state) largest += 2 * s.bytes();
-  return largest;
-}
+std::int64_t Session::bytes() const { return impl_->bytes; }
 
 void Session::run(std::span<const void* const> inputs, std::span<void* const> outputs) {
-  impl_->reset();
   impl_->run(impl_->only_plan(), inputs, outputs);
 }
 
 void Session::run(std::span<const Shape> shapes, std::span<const void* const> inputs, std::span<void* const> outputs) {
-  Impl::Plan& plan = impl_->plan_for(shapes);
-  impl_->reset();
-  impl_->run(plan, inputs, outputs);
+  impl_->run(impl_->plan_for(shapes), inputs, outputs);
 }
 
 void Session::step(std::span<const void* const> inputs, std::span<void* const> outputs) {
@@ -320,8 +351,26 @@ Status Session::try_run(std::span<const void* const> inputs, std::span<void* con
   return status_of([&] { run(inputs, outputs); });
 }
 
+Status Session::try_run(std::span<const Shape> shapes, std::span<const void* const> inputs,
+                        std::span<void* const> outputs) noexcept {
+  return status_of([&] { run(shapes, inputs, outputs); });
+}
+
+Status Session::try_run(const float* input, float* output) noexcept {
+  return status_of([&] { run(input, output); });
+}
+
 Status Session::try_step(std::span<const void* const> inputs, std::span<void* const> outputs) noexcept {
   return status_of([&] { step(inputs, outputs); });
+}
+
+Status Session::try_step(std::span<const Shape> shapes, std::span<const void* const> inputs,
+                         std::span<void* const> outputs) noexcept {
+  return status_of([&] { step(shapes, inputs, outputs); });
+}
+
+Status Session::try_step(const float* input, float* output) noexcept {
+  return status_of([&] { step(input, output); });
 }
 
 }  // namespace addax

@@ -28,7 +28,7 @@ Metrics run_step(ModelImpl& model, const std::string& step, const Batch& batch) 
   std::vector<Tensor> all = batch.x;
   all.insert(all.end(), batch.y.begin(), batch.y.end());
   all.insert(all.end(), batch.sample_weight.begin(), batch.sample_weight.end());
-  std::vector<Tensor> results = model.executable(title).run(file::fit_inputs(*program.recorded, all));
+  std::vector<Tensor> results = model.run(title, all);
   Metrics metrics;
   for (std::size_t i = 0; i < results.size(); ++i) metrics.push_back({program.outputs[i], std::move(results[i])});
   std::stable_partition(metrics.begin(), metrics.end(), [](const Metric& m) { return m.name == "loss"; });
@@ -36,7 +36,7 @@ Metrics run_step(ModelImpl& model, const std::string& step, const Batch& batch) 
 }
 
 Metrics run_epoch(ModelImpl& model, const std::string& step, const NextBatch& next) {
-  model.executable("reset_metrics").run({});
+  model.run("reset_metrics", {});
   Metrics last;
   for (Batch batch; next(batch);) last = run_step(model, step, batch);
   return last;
@@ -54,7 +54,7 @@ const VariablePtr& learning_rate_of(const ModelImpl& model) {
 
 Metrics Model::train_on_batch(const Batch& batch) { return run_step(*impl_, "train", batch); }
 Metrics Model::test_on_batch(const Batch& batch) { return run_step(*impl_, "evaluate", batch); }
-void Model::reset_metrics() { impl_->executable("reset_metrics").run({}); }
+void Model::reset_metrics() { impl_->run("reset_metrics", {}); }
 Metrics Model::evaluate(const NextBatch& next) { return run_epoch(*impl_, "evaluate", next); }
 
 std::vector<Metrics> Model::fit(const NextBatch& next, int epochs) {
@@ -72,8 +72,6 @@ void Model::set_learning_rate(double rate) {
 }
 
 // ---- Saving
-
-std::vector<Tensor> run_check(ModelImpl& model);  // model.cpp
 
 namespace {
 
@@ -99,12 +97,14 @@ void Model::save(const std::string& folder) const {
   file::Present present{{}, {}, nullptr};
   for (const VariablePtr& v : model.small) present.small.push_back({v->name(), v->tensor(), ""});
   if (const VariablePtr* rate = model.find(kLearningRate)) present.learning_rate = (*rate)->tensor().item();
+  std::optional<CheckPair> check;
   if (model.check) {
-    model.check->outputs = run_check(model);
-    present.check = &*model.check;
+    check = CheckPair{model.check->inputs, run_check(model)};
+    present.check = &*check;
   }
   written.json = file::with_state(model.json, present);
   write_model(folder, written);
+  model.check = std::move(check);  // what the file says now
 }
 
 }  // namespace addax

@@ -114,14 +114,6 @@ Tensor unpack(const WeightSpec& spec, const Bytes& data, std::int64_t offset, Me
   return tensor;
 }
 
-// The bytes of all the files, one after the other.
-Bytes joined(const std::vector<Bytes>& files) {
-  if (files.size() == 1) return files[0];
-  auto all = std::make_shared<std::vector<std::uint8_t>>();
-  for (const Bytes& file : files) all->insert(all->end(), file.view.begin(), file.view.end());
-  return {all, *all};
-}
-
 class Reader {
  public:
   Reader(const FindShard& find, Memory memory) : find_(find), memory_(memory) {}
@@ -159,6 +151,7 @@ class Reader {
     for (const Json& path : paths) {
       std::string name = string(path, "weightsManifest, paths");
       if (name.starts_with("./")) name.erase(0, 2);  // as TF.js's browser handlers write them
+      check_relative(name);
       if (!paths_.insert(name).second)
         fail(ErrorKind::value, "weights file '", name.substr(0, 120), "' is listed twice");
       files.push_back(find_(name, total));

@@ -12,7 +12,8 @@
 
 namespace addax::file {
 
-// The bytes of the weights file of that name, at most `limit`; throws Error if it cannot be had.
+// The bytes of the weights file of that name, which went through check_relative, at most `limit`; throws Error if it
+// cannot be had.
 using FindShard = std::function<Bytes(const std::string& name, std::int64_t limit)>;
 
 // Whether weights have memory of their own, or are the bytes of their file where these stand as in memory.

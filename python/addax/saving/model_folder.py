@@ -16,7 +16,6 @@ from addax.saving.programs import Programs, decode_tensor, encode_tensor
 from addax.saving.serialization import serialize_keras_object
 from addax.saving.weight_names import assign_checked, match_by_name, named_weights
 
-_VERSION = 1
 # Optimizer state of more elements that belongs to no weight goes into the weights file.
 _SMALL = 64
 
@@ -48,7 +47,7 @@ class _Writer:
         self.state: list[dict[str, Any]] = []
         self.core: list[tuple[Any, str]] = []  # variable of the core, its name in the file
         self.taken: set[str] = set()
-        self.section: dict[str, Any] = {"formatVersion": _VERSION}
+        self.section: dict[str, Any] = {}
         self.optimizer = model.optimizer if include_optimizer and model.compiled else None
 
     def write(self, path: str) -> None:
@@ -272,24 +271,8 @@ def load_folder(path: str, custom_objects=None, compile: bool = True):
 
 def _section(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What we wrote into the user's metadata, and the rest of it."""
-    metadata = document.get("userDefinedMetadata")
-    if metadata is None:
-        return {}, {}
-    if not isinstance(metadata, dict):
-        raise ValueError("`userDefinedMetadata` in the file must be an object.")
-    section = metadata.get("addax", {})
-    if not isinstance(section, dict):
-        raise ValueError("`userDefinedMetadata.addax` in the file must be an object.")
-    if section:
-        version = section.get("formatVersion")
-        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-            raise ValueError(f"The file has the unknown format version {version!r}.")
-        if version > _VERSION:
-            raise ValueError(
-                f"The file has format version {version}; this Addax reads up to {_VERSION}. "
-                "Load it with a newer Addax."
-            )
-    return section, {k: v for k, v in metadata.items() if k != "addax"}
+    metadata = document.get("userDefinedMetadata") or {}  # the core has seen that it is an object
+    return metadata.get("addax", {}), {k: v for k, v in metadata.items() if k != "addax"}
 
 
 def _load_own(section, given, state, custom_objects, compile: bool):
