@@ -15,5 +15,7 @@ if(NOT APPLE)
   set_property(TARGET addax_c PROPERTY LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/c_api.map)
 endif()
 if(ADDAX_INSTALL)
-  install(TARGETS addax_c LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT tools)
+  # Targets of its own: the package is whole without them.
+  install(TARGETS addax_c EXPORT addax-c-targets COMPONENT c_library LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT addax-c-targets NAMESPACE addax:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/addax COMPONENT c_library)
 endif()

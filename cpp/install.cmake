@@ -1,5 +1,5 @@
 # `cmake --install`: headers, library, CMake package and pkg-config file. Every path in them is relative to where they
-# stand, so the folder may be moved.
+# stand, so the folder may be moved; unless CMAKE_INSTALL_LIBDIR or CMAKE_INSTALL_INCLUDEDIR is an absolute path.
 include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/addax)
 
@@ -10,7 +10,11 @@ install(EXPORT addax-targets NAMESPACE addax:: DESTINATION ${package} COMPONENT 
 
 if(ADDAX_ONE_OBJECT AND NOT BUILD_SHARED_LIBS)
   # Objects linked into one share what each had of its own: instances of templates, names, names of sections.
-  set(library "\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libaddax.a")
+  set(library "\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libaddax.a")
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(library "${CMAKE_INSTALL_LIBDIR}/libaddax.a")
+  endif()
+  string(PREPEND library "\$ENV{DESTDIR}")
   install(CODE "
     execute_process(COMMAND ${CMAKE_LINKER} -r --whole-archive ${library} -o ${library}.o COMMAND_ERROR_IS_FATAL ANY)
     execute_process(COMMAND ${CMAKE_STRIP} --strip-unneeded ${library}.o COMMAND_ERROR_IS_FATAL ANY)
@@ -36,6 +40,17 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/addax-config-versio
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/addax-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/addax-config-version.cmake
   DESTINATION ${package} COMPONENT library)
 
-file(RELATIVE_PATH ADDAX_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+set(ADDAX_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+set(ADDAX_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(ADDAX_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+  set(ADDAX_PC_LIBDIR "${CMAKE_INSTALL_LIBDIR}")
+else()
+  file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  set(ADDAX_PC_PREFIX "\${pcfiledir}/${up}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  set(ADDAX_PC_INCLUDEDIR "${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
 configure_file(addax.pc.in ${CMAKE_CURRENT_BINARY_DIR}/addax.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/addax.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library)

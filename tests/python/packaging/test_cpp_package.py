@@ -47,6 +47,40 @@ def test_a_project_builds_the_sources_along_with_its_own(build, digits, tmp_path
         run(program, tmp_path / "lstm", digits.x, tmp_path / "y")
 
 
+def test_a_project_that_includes_the_sources_keeps_its_flags(tmp_path):
+    run("cmake", "-S", CONSUMER, "-B", tmp_path, f"-DADDAX_SOURCE={ROOT}")
+
+
+def test_a_c_project_links_the_installed_c_library(build, tmp_path):
+    prefix = tmp_path / "prefix"
+    for component in ("library", "c_library"):
+        run("cmake", "--install", build, "--component", component, "--prefix", prefix)
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.20)\nproject(app C)\nfind_package(addax 0.1 REQUIRED)\n"
+        "add_executable(app app.c)\ntarget_link_libraries(app PRIVATE addax::addax_c)\n"
+    )
+    (tmp_path / "app.c").write_text(
+        "#include <addax/c_api.h>\n"
+        "int main(void) { return addax_c_api_version() == ADDAX_C_API_VERSION ? 0 : 1; }\n"
+    )
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", tmp_path / "build")
+    run(tmp_path / "build" / "app")
+
+
+def test_an_absolute_library_folder_stands_as_it_is_in_the_pkg_config_file(tmp_path):
+    options = ("-DADDAX_BUILD_TESTS=OFF", "-DCMAKE_INSTALL_LIBDIR=/opt/own/lib64")
+    run("cmake", "-S", ROOT, "-B", tmp_path, "-DCMAKE_INSTALL_PREFIX=/opt/own", *options)
+    text = (tmp_path / "cpp" / "addax.pc").read_text()
+    assert "\nlibdir=/opt/own/lib64\n" in text and text.startswith("prefix=/opt/own\n")
+
+
+def test_families_are_not_left_out_of_one_object(tmp_path):
+    options = ("-DADDAX_LEAVE_OUT=conv", "-DADDAX_ONE_OBJECT=ON", "-DADDAX_BUILD_TESTS=OFF")
+    with pytest.raises(AssertionError, match="ADDAX_LEAVE_OUT and ADDAX_ONE_OBJECT"):
+        run("cmake", "-S", ROOT, "-B", tmp_path, *options)
+
+
 def test_the_python_package_says_where_its_library_is(digits, tmp_path):
     if not (Path(addax.__file__).parent / "lib").exists():
         pytest.skip("needs the installed package, not a checkout")
