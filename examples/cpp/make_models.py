@@ -1,6 +1,6 @@
 """Trains the small models that the C++ examples run, in a few seconds and without downloads.
 
-    pip install "addax[example]"
+    pip install ".[example]"  # from the root of the checkout
     python examples/cpp/make_models.py [folder, "models" if left out]
 
 What stands in the folder afterwards:
