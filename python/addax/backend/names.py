@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,7 +61,7 @@ def require_name(name: Any) -> None:
 
 
 @contextmanager
-def names_of_a_file():
+def names_of_a_file() -> Iterator[None]:
     """Context in which layers keep the names that a file gives them, even with a `/`."""
     before = getattr(_scopes, "in_file", False)
     _scopes.in_file = True

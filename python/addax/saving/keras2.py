@@ -20,7 +20,16 @@ _DROPPED = {
     "Conv2DTranspose": ("groups",),
     "Conv1DTranspose": ("groups",),
     "Conv3DTranspose": ("groups",),
-    "RNN": ("cells",),
+    "SpatialDropout1D": ("noise_shape",),
+    "SpatialDropout2D": ("noise_shape",),
+    "SpatialDropout3D": ("noise_shape",),
+    "GaussianDropout": ("noise_shape",),
+    "AlphaDropout": ("noise_shape",),
+}
+# TensorFlow.js writes a cell's options among those of the layer, too.
+_OF_RNN = {
+    *("name", "trainable", "dtype", "batch_input_shape", "cell", "unroll", "stateful"),
+    *("return_sequences", "return_state", "go_backwards", "zero_output_for_mask"),
 }
 _RECURRENT = ("SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell", "ConvLSTM2D")
 _DISTRIBUTIONS = {"normal": "truncated_normal"}
@@ -71,7 +80,9 @@ def _layer(class_name: str, config: dict[str, Any], weights: Any, depth: int) ->
     dropped = (*_DROPPED[""], *_DROPPED.get(class_name, ()))
     renamed = _RENAMED.get(class_name, {})
     out = {renamed.get(k, k): v for k, v in config.items() if k not in dropped}
-    if class_name in ("Embedding",) and "mask_zero" in out:
+    if class_name == "RNN":
+        out = {k: v for k, v in out.items() if k in _OF_RNN}
+    if class_name == "Embedding" and "mask_zero" in out:
         out["mask_zero"] = bool(out["mask_zero"])
     if class_name in _RECURRENT:
         _recurrent(class_name, out)
@@ -104,10 +115,18 @@ def _recurrent(class_name: str, config: dict[str, Any]) -> None:
         del config["recurrent_activation"]
 
 
+# Functions that have another meaning or none in Keras 3: the hard sigmoid of Keras 2 and
+# TensorFlow.js is clip(0.2 x + 0.5, 0, 1), and TensorFlow.js has a GELU by tanh.
+_FUNCTIONS = {
+    "hard_sigmoid": "hard_sigmoid_of_keras_2",
+    "hardSigmoid": "hard_sigmoid_of_keras_2",
+    "gelu_new": "gelu_by_tanh",
+}
+
+
 def _activation(value: Any) -> Any:
-    # The hard sigmoid of Keras 2 and TensorFlow.js is clip(0.2 x + 0.5, 0, 1), not Keras 3's.
-    if value in ("hard_sigmoid", "hardSigmoid"):
-        return {"class_name": "function", "config": "hard_sigmoid_of_keras_2"}
+    if isinstance(value, str) and value in _FUNCTIONS:
+        return {"class_name": "function", "config": _FUNCTIONS[value]}
     return value
 
 
@@ -132,3 +151,10 @@ def hard_sigmoid_of_keras_2(x):
     from addax import ops
 
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+def gelu_by_tanh(x: Any) -> Any:
+    """`0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))`"""
+    from addax import activations
+
+    return activations.gelu(x, approximate=True)

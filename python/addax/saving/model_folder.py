@@ -142,13 +142,18 @@ class _Writer:
         self.taken.add("iter")
         self.weights.append(("iter", _core_int32(count), "optimizer"))
         names: dict[int, str] = {}
-        for part in _optimizers(optimizer):
-            for i, title, slot in training_config.slots_of(part):
-                weight = part._trainable_variables[i]
-                name = weight_names.get(id(weight), weight.path)
-                names[id(slot)] = self._add_to_file(
-                    f"{name}/{titles.get(title, title)}", slot, "optimizer"
-                )
+        slots = [
+            (weight_names.get(id(weight), weight.path), titles.get(title, title), slot)
+            for part in _optimizers(optimizer)
+            for i, title, slot in training_config.slots_of(part)
+            for weight in [part._trainable_variables[i]]
+        ]
+        scaled = bool(known) and training_config.has_other_momentum(optimizer)
+        if scaled:
+            self._add_momentum_for_tfjs(slots, -1.0 / float(optimizer.learning_rate))
+        for name, title, slot in slots:
+            title = f"optimizer/{name}/{title}" if scaled else f"{name}/{title}"
+            names[id(slot)] = self._add_to_file(title, slot, "optimizer")
         if known and known[0] == "RMSProp" and not optimizer.momentum:
             # TensorFlow.js's RMSProp always has a momentum, here one that is never used.
             for v in optimizer._trainable_variables:
@@ -162,6 +167,15 @@ class _Writer:
             else:
                 names[id(v)] = self._add_to_file(f"optimizer/{v.name}", v, "optimizer")
         self.section["optimizer"] = [names[id(v)] for v in optimizer.variables]
+
+    def _add_momentum_for_tfjs(self, slots: list[tuple[str, str, Any]], factor: float) -> None:
+        """The momentum in TensorFlow.js's scale. The section says what it was made of, so that a
+        native app that trains and saves makes it anew."""
+        made_of = self.section["momentumForTfjs"] = {}
+        for name, title, slot in slots:
+            scaled = self._unique(f"{name}/{title}")
+            made_of[scaled] = f"optimizer/{name}/{title}"
+            self.weights.append((scaled, _scaled(slot, factor), "optimizer"))
 
     def _add_rest(self, programs: Programs) -> None:
         """Totals of metrics, and whatever else the programs read or assign."""
@@ -207,6 +221,13 @@ def _core_int32(value: int):
     import numpy as np
 
     return _core.tensor(np.array(value, dtype="int32"))
+
+
+def _scaled(v: Any, factor: float) -> Any:
+    import numpy as np
+
+    values = np.asarray(v)
+    return _core.tensor((values * factor).astype(values.dtype))
 
 
 def _zeros_like(v):
@@ -417,7 +438,8 @@ def _load_foreign(document, given, state, custom_objects, compile: bool):
     for name, v in pairs:
         assign_checked(name, v, given[name])
     if compile and document.get("trainingConfig") is not None:
-        names = {id(v): name for name, v in pairs}
+        by_name = dict(pairs)
+        names = {id(by_name[name]): name for name in given}
         with building("trainingConfig"):
             training_config.compile_from_tfjs(model, document["trainingConfig"], state, names)
     elif compile and compile_config is not None:

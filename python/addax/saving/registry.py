@@ -128,10 +128,10 @@ def find_function(name: str):
         found = functions(kind).get(name)
         if found is not None:
             return found
-    if name == "hard_sigmoid_of_keras_2":
-        from addax.saving.keras2 import hard_sigmoid_of_keras_2
+    if name in ("hard_sigmoid_of_keras_2", "gelu_by_tanh"):
+        from addax.saving import keras2
 
-        return hard_sigmoid_of_keras_2
+        return getattr(keras2, name)
     return op_functions().get(name)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 _ACTIVATIONS = {"silu": "swish"}
+# Functions of ours that are an activation there.
+_FUNCTIONS = {"hard_sigmoid_of_keras_2": "hard_sigmoid", "gelu_by_tanh": "gelu_new"}
 _INITIALIZERS = {"LecunNormal": "LeCunNormal", "LecunUniform": "LeCunUniform"}
 _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
 # Entries that TensorFlow.js takes for something else, by class.
@@ -68,7 +70,7 @@ def _object(entry: dict[str, Any]) -> Any:
     if module.startswith("keras.layers") or module in ("keras", "keras.src.models.functional"):
         return _layer(entry)
     if name == "function":
-        return "hard_sigmoid" if config == "hard_sigmoid_of_keras_2" else config
+        return _FUNCTIONS.get(config, config) if isinstance(config, str) else config
     if not isinstance(config, dict):
         return {"class_name": name, "config": config}
     config = {k: _value(k, v) for k, v in config.items()}

@@ -12,6 +12,7 @@ _LOSSES = {
     "kld": "kullback_leibler_divergence",
     "kl_divergence": "kullback_leibler_divergence",
     "log_cosh": "logcosh",
+    "cosine_similarity": "cosine_proximity",
     **{
         name: name
         for name in (
@@ -26,6 +27,9 @@ _LOSSES = {
             "sparse_categorical_crossentropy",
             "binary_crossentropy",
             "poisson",
+            "logcosh",
+            "cosine_proximity",
+            "kullback_leibler_divergence",
         )
     },
 }
@@ -67,6 +71,11 @@ _OPTIMIZERS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
         {"accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var"},
     ),
 }
+_MOMENTUM: tuple[str, dict[str, str], dict[str, str]] = (
+    "Momentum",
+    {"momentum": "momentum", "useNesterov": "nesterov"},
+    {"momentum": "momentum"},
+)
 # What TensorFlow.js's optimizers do not have: with one of them set, it would train otherwise.
 _FOREIGN = (
     "weight_decay",
@@ -89,10 +98,15 @@ def tfjs_optimizer(optimizer: Any) -> tuple[str, dict[str, str], dict[str, str]]
     config = optimizer.get_config()
     if any(config.get(name) for name in _FOREIGN):
         return None
-    # TensorFlow.js keeps a momentum in another scale (-1 / rate): its state and ours cannot be one.
-    if type(optimizer).__name__ == "SGD" and config.get("momentum"):
-        return None
+    if has_other_momentum(optimizer):
+        return _MOMENTUM if float(optimizer.learning_rate) else None
     return found
+
+
+def has_other_momentum(optimizer: Any) -> bool:
+    """Whether the state is TensorFlow.js's, times -rate: its momentum sums up gradients, ours
+    steps. A file has both then, ours to the bit."""
+    return type(optimizer).__name__ == "SGD" and bool(optimizer.get_config().get("momentum"))
 
 
 def training_config(model: Any) -> dict[str, Any] | None:
@@ -104,7 +118,7 @@ def training_config(model: Any) -> dict[str, Any] | None:
         return None
     optimizer = tfjs_optimizer(model.optimizer)
     loss = _loss(given.get("loss"))
-    metrics = _metrics(given.get("metrics"))
+    metrics = _metrics(given.get("metrics"), list(getattr(model, "output_names", ())))
     if optimizer is None or loss is None:
         return None
     name, keys, _ = optimizer
@@ -142,11 +156,36 @@ def _plain_loss(loss: Any) -> str | None:
     return _LOSSES.get(name) if same else None
 
 
-def _metrics(metrics: Any) -> list[str]:
-    """Those of the metrics that TensorFlow.js knows; it refuses a model for any other."""
-    if not isinstance(metrics, (list, tuple)):
-        return []
-    return [_METRICS[m] for m in metrics if isinstance(m, str) and m in _METRICS]
+def _metrics(metrics: Any, outputs: list[str]) -> Any:
+    """Those of the metrics that TensorFlow.js knows; it refuses a model for any other.
+
+    Returns:
+        A list of names; with several outputs a dict from an output's name to a name or a list.
+    """
+    if len(outputs) < 2:
+        while isinstance(metrics, (list, tuple)) and len(metrics) == 1:
+            if not isinstance(metrics[0], (list, tuple)):
+                break
+            metrics = metrics[0]
+        return _known(metrics)
+    if isinstance(metrics, (list, tuple)):
+        metrics = dict(zip(outputs, metrics))
+    if not isinstance(metrics, dict):
+        return {}
+    known = {name: _known(metrics.get(name)) for name in outputs}
+    # Names in a list of a dict are not turned into camel case there.
+    plain = {
+        name: found[0] if len(found) == 1 else [m for m in found if "_" not in m]
+        for name, found in known.items()
+    }
+    return {name: found for name, found in plain.items() if found}
+
+
+def _known(metrics: Any) -> list[str]:
+    if isinstance(metrics, dict):
+        metrics = list(metrics.values())
+    parts = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [_METRICS[m] for m in parts if isinstance(m, str) and m in _METRICS]
 
 
 # Slots
@@ -182,7 +221,7 @@ def compile_from_tfjs(
         model: A built model.
         config: The `trainingConfig`.
         state: Tensors of group "optimizer" by name.
-        names: Name in the file of each trained weight, by its id.
+        names: Name in the file of each weight, by its id, in the file's order.
 
     Raises:
         ValueError: If the config is malformed or names something unknown.
@@ -194,7 +233,7 @@ def compile_from_tfjs(
     metrics = config.get("metrics")
     for what in (loss, metrics):
         _require_names(what)
-    model.compile(optimizer=optimizer, loss=loss, metrics=metrics)
+    model.compile(optimizer=optimizer, loss=loss, metrics=_metrics_from_tfjs(model, metrics))
     if not model.built or not state:
         return
     optimizer.build(model.trainable_variables)
@@ -203,14 +242,57 @@ def compile_from_tfjs(
         optimizer._iterations.assign(int(iterations))
     reverse = {ours: theirs for theirs, ours in titles.items()}
     # TensorFlow.js's momentum is a sum of gradients, Keras's one of steps.
-    factor = -float(optimizer.learning_rate) if type(optimizer).__name__ == "SGD" else 1.0
+    factor = -float(optimizer.learning_rate) if has_other_momentum(optimizer) else 1.0
     from addax.saving.weight_names import assign_checked
 
+    trained = [names[id(v)] for v in optimizer._trainable_variables]
+    found = {
+        title: _state_of(state, reverse.get(title, title), trained, names)
+        for title in {title for _, title, _ in slots_of(optimizer)}
+    }
     for i, title, slot in slots_of(optimizer):
-        weight = names.get(id(optimizer._trainable_variables[i]))
-        key = f"{weight}/{reverse.get(title, title)}"
-        if key in state:
+        key = found[title].get(trained[i])
+        if key is not None:
             assign_checked(key, slot, state[key] if factor == 1.0 else state[key] * factor)
+
+
+def _state_of(
+    state: dict[str, Any], slot: str, trained: list[str], names: dict[int, str]
+) -> dict[str, str]:
+    """Where the state of one slot stands in the file, by names of trained weights.
+
+    It is called `<weight>/<slot>`. A page that has made several models numbers the weights in these
+    names, though not in those of the weights, and TensorFlow.js itself goes by the order, which is
+    that of the weights.
+
+    Raises:
+        ValueError: If there is state for some of the weights alone.
+    """
+    keys = [key for key in state if key.endswith(f"/{slot}") and not key.startswith("optimizer/")]
+    by_name = {weight: f"{weight}/{slot}" for weight in trained}
+    if all(key in state for key in by_name.values()):
+        return by_name
+    if len(keys) == len(trained):
+        wanted = set(trained)
+        return dict(zip((name for name in names.values() if name in wanted), keys, strict=True))
+    if keys:
+        raise ValueError(
+            f"The optimizer's state in the file has {len(keys)} values of '{slot}', but the model "
+            f"has {len(trained)} trained weights: {trained[:10]}."
+        )
+    return {}
+
+
+def _metrics_from_tfjs(model: Any, metrics: Any) -> Any:
+    """For each output all of a list, or what a dict gives it, in Keras's names."""
+    ours = {"cosine": "cosine_proximity"}
+    if isinstance(metrics, dict):
+        return {k: ours.get(v, v) if isinstance(v, str) else v for k, v in metrics.items()}
+    if not isinstance(metrics, list) or not all(isinstance(m, str) for m in metrics):
+        return metrics
+    names = [ours.get(m, m) for m in metrics]
+    outputs = len(getattr(model, "output_names", ()) or ())
+    return [names] * outputs if outputs > 1 and names else names
 
 
 def _require_names(x: Any) -> None:
@@ -237,7 +319,7 @@ def _optimizer_from_tfjs(entry: Any) -> tuple[Any, dict[str, str]]:
     if class_name == "Momentum":
         momentum = given.get("momentum", 0.9)
         nesterov = bool(given.get("useNesterov", False))
-        return optimizers.SGD(rate, momentum=momentum, nesterov=nesterov), {"momentum": "momentum"}
+        return optimizers.SGD(rate, momentum=momentum, nesterov=nesterov), _MOMENTUM[2]
     for ours, (theirs, keys, slots) in _OPTIMIZERS.items():
         if class_name.lower() in (theirs.lower(), ours.lower()):
             options = {mine: given[key] for key, mine in keys.items() if key in given}

@@ -17,32 +17,29 @@ _LEAVES = {
 
 def named_weights(model: Any) -> list[tuple[str, Any]]:
     """Pairs of a unique name and a `Variable` for all weights, in order of `model.weights`."""
+    return _named(model, _prefix_of)
+
+
+def _named(model: Any, prefix_of: Callable[[Any, Any, str, bool], str]) -> list[tuple[str, Any]]:
     names: dict[int, str] = {}
     taken: set[str] = set()
-    _visit(model, "", names, taken, is_graph=True)
+
+    def visit(layer: Any, prefix: str, in_graph: bool) -> None:
+        leaves = _LEAVES.get(type(layer).__name__, {})
+        state = layer._tracked()
+        for v in state.variables:
+            if id(v) not in names:
+                names[id(v)] = _unique(prefix + leaves.get(v.name, v.name), taken)
+        for sublayer in state.layers:
+            inner = prefix_of(sublayer, layer, prefix, in_graph)
+            visit(sublayer, inner, in_graph and _is_graph(sublayer))
+
+    visit(model, "", True)
     weights = model._collect_weights()
     for v in weights:
         if id(v) not in names:
             names[id(v)] = _unique(v.path, taken)
     return [(names[id(v)], v) for v in weights]
-
-
-def _visit(
-    layer: Any, prefix: str, names: dict[int, str], taken: set[str], is_graph: bool = False
-) -> None:
-    leaves = _LEAVES.get(type(layer).__name__, {})
-    state = layer._tracked()
-    for v in state.variables:
-        if id(v) not in names:
-            names[id(v)] = _unique(prefix + leaves.get(v.name, v.name), taken)
-    for sublayer in state.layers:
-        _visit(
-            sublayer,
-            _prefix_of(sublayer, layer, prefix, is_graph),
-            names,
-            taken,
-            is_graph=is_graph and _is_graph(sublayer),
-        )
 
 
 def _prefix_of(layer: Any, parent: Any, prefix: str, in_graph: bool) -> str:
@@ -59,6 +56,16 @@ def _prefix_of(layer: Any, parent: Any, prefix: str, in_graph: bool) -> str:
     if isinstance(parent, StackedRNNCells) and layer in parent.cells:
         return f"{prefix}RNNCell_{parent.cells.index(layer)}/"
     return f"{prefix}{layer.name}/"
+
+
+def _prefix_of_converter(layer: Any, parent: Any, prefix: str, in_graph: bool) -> str:
+    """The same in files of the converter, which keeps the names of cells in a stack:
+    `rnn/stacked_rnn_cells/lstm_cell/kernel`."""
+    from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
+
+    if isinstance(parent, StackedRNNCells):
+        return f"{prefix}{parent.name}/{layer.name}/"
+    return _prefix_of(layer, parent, prefix, in_graph)
 
 
 def _is_graph(layer: Any) -> bool:
@@ -99,8 +106,11 @@ def match_by_name(model: Any, given: dict[str, Any]) -> list[tuple[str, Any]]:
     wanted = named_weights(model)
     variables = dict(wanted)
     found: dict[str, str] = {}
+    ours = {id(v): name for name, v in wanted}
+    converted = {name: ours[id(v)] for name, v in _named(model, _prefix_of_converter)}
     for name in given:
-        target = next((t for t in _fallbacks(name) if t in variables and t not in found), None)
+        others = (*_fallbacks(name), *(converted.get(x) for x in _fallbacks(name)))
+        target = next((t for t in others if t in variables and t not in found), None)
         if target is not None:
             found[target] = name
     missing = [name for name in variables if name not in found]

@@ -37,7 +37,7 @@ function setWeights(model) {
 
 function chain({layers, shapes}) {
   const L = tf.layers;
-  const made = new Function(...Object.keys(L), `return [${layers}];`)(...Object.values(L));
+  const made = new Function('tf', 'L', ...Object.keys(L), `return [${layers}];`)(tf, L, ...Object.values(L));
   if (shapes.length === 1) {
     made[0].batchInputShape = [null, ...shapes[0]];  // as the option `inputShape` sets it
     return tf.sequential({layers: made});

@@ -53,6 +53,11 @@ module.exports = tf => {
       const y = L.dense({units: 3, name: 'block/Conv-1'}).apply(x);
       return model(x, L.dense({units: 2, name: 'block/out.2'}).apply(y));
     },
+    stateful() {
+      return tf.sequential({layers: [
+        L.lstm({units: 2, stateful: true, batchInputShape: [3, 5, 3], recurrentActivation: 'sigmoid'}),
+        L.dense({units: 2})]});
+    },
     residual() {
       const x = tf.input({shape: [8, 8, 3]});
       const conv = (filters, name) => L.conv2d({filters, kernelSize: 3, padding: 'same', useBias: false, name});

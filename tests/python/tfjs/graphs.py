@@ -80,3 +80,8 @@ def residual():
     y = layers.Activation("relu")(layers.BatchNormalization()(conv(4, "a")(x)))
     y = layers.Add()([conv(3, "b")(y), x])
     return keras.Model(x, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(y)))
+
+
+def stateful():
+    x = Input(batch_shape=(3, 5, 3))
+    return Sequential([x, layers.LSTM(2, stateful=True), layers.Dense(2)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import addax as keras
 import pytest
 from comparing import check, decode, encode, predict
-from tfjs_cases import CASES
+from tfjs_cases import BUILT_BY_TFJS
 
 DIRECTION = "TensorFlow.js to Addax"
 
@@ -20,15 +20,19 @@ def saved(client, tmp_path_factory):
             "inputs": [encode(x) for x in case.inputs()],
             "save": str(root / name),
         }
-        for name, case in CASES.items()
+        for name, case in BUILT_BY_TFJS.items()
     }
     return root, client.run(jobs)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", BUILT_BY_TFJS)
 def test_a_model_of_tensorflow_js_predicts_the_same(saved, name):
     root, results = saved
-    case, result = CASES[name], results[name]
+    case, result = BUILT_BY_TFJS[name], results[name]
+    if case.broken:
+        assert case.broken in result.get("error", ""), result
+        keras.saving.load_model(root / name)
+        pytest.xfail(f"TensorFlow.js cannot run its own model: {case.broken}")
     assert "error" not in result, result
     model = keras.saving.load_model(root / name)
-    check(case, predict(model, case.inputs()), decode(result["outputs"]))
+    check(predict(model, case.inputs()), decode(result["outputs"]), case.differs)
