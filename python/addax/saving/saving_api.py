@@ -93,7 +93,7 @@ def load_model(
 
         return load_h5(path, custom_objects, compile)
     if kind in ("folder", "json"):
-        from addax.saving.model_folder import load_folder
+        from addax.saving.folder_reader import load_folder
 
         return load_folder(path, custom_objects, compile)
     raise ValueError(
@@ -165,7 +165,7 @@ def load_weights(
         raise ValueError(f"File not found: filepath={path}.")
     _require_built(model, "load")
     if kind in ("folder", "json"):
-        from addax.saving.model_folder import load_weights_folder
+        from addax.saving.folder_reader import load_weights_folder
 
         load_weights_folder(model, path, skip_mismatch)
     elif kind == "weights":

@@ -23,6 +23,28 @@ def to_keras_2(config: dict[str, Any]) -> dict[str, Any]:
     return _layer(config)
 
 
+def with_sizes(topology: dict[str, Any], model: Any) -> dict[str, Any]:
+    """The topology with numbers for the -1 in target shapes of `Reshape`, where they are known:
+    TensorFlow.js leaves them open, and then refuses a `Flatten` behind."""
+    sizes: dict[str, list] = {}
+    for layer in model._flatten_layers():
+        outputs = {tuple(node.outputs[0].shape) for node in layer._inbound_nodes}
+        if type(layer).__name__ == "Reshape" and len(outputs) == 1:
+            (shape,) = outputs
+            if None not in shape[1:]:
+                sizes[layer.name] = list(shape[1:])
+
+    def visit(entry: dict[str, Any]) -> None:
+        config = entry.get("config")
+        if entry.get("class_name") == "Reshape" and isinstance(config, dict):
+            config["target_shape"] = sizes.get(str(config.get("name")), config["target_shape"])
+        for inner in _dict(config).get("layers", ()):
+            visit(inner)
+
+    visit(topology)
+    return topology
+
+
 def _layer(entry: dict[str, Any]) -> dict[str, Any]:
     class_name, config = entry["class_name"], entry["config"]
     if not isinstance(config, dict):

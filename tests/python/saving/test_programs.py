@@ -112,9 +112,10 @@ def test_a_step_that_cannot_be_recorded_is_told(tmp_path):
 
 
 def quietly_saved(model, folder):
-    """Saves without a warning; returns the programs in the file."""
+    """Saves without a warning about programs; returns those in the file."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "Model 'own.*TensorFlow.js does not know")
         model.save(folder)
     return _core.read_model(str(folder), with_programs=True)[2]
 

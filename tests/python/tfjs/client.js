@@ -5,6 +5,7 @@
 // A job: {model: {layers, shapes} | {graph} | {folder}, inputs, targets?, compile?, before?, save?, shards?, after?}.
 // The model is built (its weights set to fixed random numbers) or loaded, compiled, trained `before` steps, saved, asked
 // for a prediction (`outputs`), trained `after` steps, and asked again (`later`). An exception becomes {error}.
+// The job {ask: 'registry'} lists the classes that files may name.
 const fs = require('fs');
 const path = require('path');
 
@@ -87,6 +88,7 @@ const single = list => list.length === 1 ? list[0] : list;
 const plain = tensors => [].concat(tensors).map(t => ({shape: t.shape, data: Array.from(t.dataSync(), String)}));
 
 async function run(job) {
+  if (job.ask) return {classes: Object.keys(tf.serialization.SerializationMap.getMap().classNameMap)};
   const model = job.model.folder ? await load(job.model.folder) : build(job.model);
   if (job.compile) {
     const [kind, ...options] = job.compile.optimizer;

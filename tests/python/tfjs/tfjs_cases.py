@@ -73,10 +73,10 @@ class Case:
         """The model for client.js."""
         return {"graph": name} if self.is_graph else {"layers": self.tfjs, "shapes": self.shapes}
 
-    def model(self, name: str):
+    def model(self, name: str, **words):
         """The model of Addax, with weights that are not those of a beginning."""
         keras.utils.set_random_seed(1)
-        model = getattr(graphs, name)() if self.is_graph else self._chain()
+        model = getattr(graphs, name)() if self.is_graph else self._chain(words)
         generator = np.random.default_rng(5)
         for v in model.weights:
             values = generator.uniform(-0.5, 0.5, v.shape)
@@ -85,8 +85,12 @@ class Case:
                 v.assign(v.constraint(v.value))
         return model
 
-    def _chain(self):
-        words = {"__builtins__": {}, **vars(layers)}
+    def _chain(self, words):
+        words = {
+            "__builtins__": {},
+            **{name: getattr(layers, name) for name in layers.__all__},
+            **words,
+        }
         words |= {name: getattr(keras, name) for name in ("constraints", "initializers")}
         chain = eval(f"[{self.addax}]", words | {"regularizers": keras.regularizers})
         if len(self.shapes) == 1:
@@ -382,14 +386,6 @@ CASES = {
             ("ave", "lstm({units: 2, returnSequences: true})", "LSTM(2, return_sequences=True)"),
         )
     },
-    "conv_lstm2d": Case(
-        [(3, 5, 5, 2)],
-        "convLstm2d({filters: 2, kernelSize: 3, padding: 'same', returnSequences: true, "
-        "recurrentActivation: 'sigmoid'}), "
-        "convLstm2d({filters: 2, kernelSize: 2, recurrentActivation: 'sigmoid'})",
-        "ConvLSTM2D(2, 3, padding='same', return_sequences=True, recurrent_activation='sigmoid'), "
-        "ConvLSTM2D(2, 2, recurrent_activation='sigmoid')",
-    ),
     "time_distributed": Case(
         [(3, 5, 4, 2)],
         "timeDistributed({layer: conv2d({filters: 2, kernelSize: 2})}), "
