@@ -50,6 +50,10 @@ def get_item(x: Any, key: Any) -> Any:
     x = convert_to_tensor(x)
     if type(key) is int:
         return _row(x, key)
+    if isinstance(key, list) and any(
+        isinstance(k, builtins.slice) or k in (None, ...) for k in key
+    ):
+        key = tuple(key)  # files have no tuples
     keys = list(key) if isinstance(key, tuple) else [key]
     keys = _without_masks(keys)
     keys = _without_ellipsis(keys, x.ndim)

@@ -20,11 +20,12 @@ _DROPPED = {
     "Conv2DTranspose": ("groups",),
     "Conv1DTranspose": ("groups",),
     "Conv3DTranspose": ("groups",),
-    "SpatialDropout1D": ("noise_shape",),
-    "SpatialDropout2D": ("noise_shape",),
-    "SpatialDropout3D": ("noise_shape",),
+    "SpatialDropout1D": ("noise_shape", "trainable"),
+    "SpatialDropout2D": ("noise_shape", "trainable"),
+    "SpatialDropout3D": ("noise_shape", "trainable"),
     "GaussianDropout": ("noise_shape",),
     "AlphaDropout": ("noise_shape",),
+    "MultiHeadAttention": ("query_shape", "key_shape", "value_shape"),
 }
 # TensorFlow.js writes a cell's options among those of the layer, too.
 _OF_RNN = {
@@ -35,8 +36,16 @@ _RECURRENT = ("SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell"
 _DISTRIBUTIONS = {"normal": "truncated_normal"}
 
 
-def is_old_dialect(model_config: dict[str, Any]) -> bool:
-    """Whether a model's config is Keras 2's: no layer in it says which module it is from."""
+def is_old_dialect(model_config: dict[str, Any], version: Any = None) -> bool:
+    """Whether a model's config is Keras 2's.
+
+    Args:
+        model_config: `{"class_name", "config"}`.
+        version: The version of Keras that the file names. Without one, a config is old if no layer
+            in it says which module it is from.
+    """
+    if isinstance(version, str) and version[:1].isdigit():
+        return version[:1] in "012" and not version[1:2].isdigit()
     config = model_config.get("config")
     layers = config.get("layers") if isinstance(config, dict) else config
     if not isinstance(layers, list):
@@ -63,6 +72,8 @@ def from_keras_2(entry: Any, weights: dict[str, Any] | None = None, depth: int =
         return {**entry, "config": _model(config, weights, depth)}
     if not isinstance(config, dict):
         return entry
+    # Its `build_config` has shapes in Keras 2's arrangement; the model's call builds the layer.
+    entry = {k: v for k, v in entry.items() if k != "build_config"}
     return {**entry, "config": _layer(class_name, config, weights, depth)}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from addax.backend.names import to_snake_case
 from addax.saving import hdf5
+from addax.saving.optimizer_state import build_optimizer, take_optimizer_state
 
 _DEEPEST = 64
 
@@ -38,7 +39,7 @@ def write_model_state(model, file: Any, include_optimizer: bool = True) -> None:
 
     def fill(h5) -> None:
         for inner_path, saveable in _saveables(model):
-            if not include_optimizer and inner_path == "optimizer":
+            if not include_optimizer and inner_path.split("/")[0] == "optimizer":
                 continue
             group = h5.require_group(inner_path) if inner_path else h5
             variables = group.create_group("vars")
@@ -57,9 +58,11 @@ def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weight
         if root is not None and inner_path.startswith("layers/"):  # Keras 2.13
             inner_path = "_layer_checkpoint_dependencies" + inner_path[len("layers") :]
         count += 1
-        group = hdf5.descend(h5, f"{inner_path}/vars")
+        group = _group(h5, f"{inner_path}/vars")
+        if inner_path == "optimizer/inner_optimizer":
+            continue  # its state is part of the outer one's
         if inner_path == "optimizer":
-            _read_optimizer(saveable, group)
+            _read_optimizer(model, group)
             continue
         store = _Reading(group, inner_path)
         if not store.keys() and not _own_variables(saveable):
@@ -81,17 +84,35 @@ def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weight
     warnings.warn(text, stacklevel=5)
 
 
-def _read_optimizer(optimizer, group) -> None:
-    if group is None or not optimizer.variables:
+def _group(h5, path: str):
+    """The group at a path; `None` if there is none.
+
+    Keras 2 kept the layers in an attention layer in private attributes: `_query_dense`.
+    """
+    group = h5
+    for name in path.split("/"):
+        if not name:
+            continue
+        inner = hdf5.descend(group, name)
+        if inner is None and not name.startswith("_"):
+            inner = hdf5.descend(group, f"_{name}")
+        if inner is None:
+            return None
+        group = inner
+    return group
+
+
+def _read_optimizer(model, group) -> None:
+    """Takes the optimizer's state; of a model that is not compiled, it has none."""
+    optimizer = model.optimizer
+    if group is None or not list(group.keys()):
         return
-    read = _Reading(group, "optimizer")
-    own = optimizer.variables
-    store: _Reading | _WithoutLearningRate = read
-    if len(read.keys()) == len(own) - 1 and len(own) >= 2:
-        store = _WithoutLearningRate(read, own[1])
-    if len(store.keys()) == len(own):
-        store.check_against([tuple(v.shape) for v in own])
-    optimizer.load_own_variables(store)
+    store = _Reading(group, "optimizer")
+    if "load_own_variables" in type(optimizer).__dict__:
+        build_optimizer(model)
+        optimizer.load_own_variables(store)
+        return
+    take_optimizer_state(model, store.in_order())
 
 
 def _own_variables(saveable) -> list:
@@ -147,6 +168,12 @@ class _Reading:
             return _from_bfloat16(array)
         return array
 
+    def in_order(self) -> list[tuple[str, Any]]:
+        """Name and dataset of what is numbered from 0."""
+        return [
+            (f"{self._inner_path}/vars/{i}", self._dataset(str(i))) for i in range(len(self._keys))
+        ]
+
     def check_shapes(self, saveable) -> None:
         """Compares shapes with the variables' before anything is read."""
         own = _own_variables(saveable)
@@ -162,25 +189,6 @@ class _Reading:
                     f"'{self._inner_path}/vars/{i}' has shape {found} in the file; expected "
                     f"{shape}."
                 )
-
-
-class _WithoutLearningRate:
-    """An optimizer's state of Keras 2, which has no learning rate at place 1."""
-
-    def __init__(self, store: _Reading, learning_rate):
-        self._store = store
-        self._learning_rate = learning_rate
-
-    def keys(self) -> list[str]:
-        return [str(i) for i in range(len(self._store) + 1)]
-
-    def __getitem__(self, key: str):
-        if key == "1":
-            return self._learning_rate.numpy()
-        return self._store[key if key == "0" else str(int(key) - 1)]
-
-    def check_against(self, shapes: list[tuple]) -> None:
-        self._store.check_against([shapes[0], *shapes[2:]])
 
 
 def _from_bfloat16(array):
@@ -205,6 +213,8 @@ def _walk(saveable, path: str, seen: set[int], depth: int) -> Iterator[tuple[str
         raise ValueError(f"'{path[:200]}' is nested too deeply to be saved as HDF5.")
     seen.add(id(saveable))
     yield path, saveable
+    if _is_saveable(getattr(saveable, "inner_optimizer", None)):
+        yield from _walk(saveable.inner_optimizer, f"{path}/inner_optimizer", seen, depth + 1)
     for name, value in _children(saveable, depth == 0):
         inner = f"{path}/{name}" if path else name
         if _is_saveable(value):
@@ -218,7 +228,8 @@ def _walk_container(items: Any, path: str, seen: set[int], depth: int):
     for item in items.values() if isinstance(items, dict) else items:
         if not _is_saveable(item):
             continue
-        base = to_snake_case(type(item).__name__)
+        title = type(item).__name__
+        base = to_snake_case(_OWN_NAMES.get(title, title))
         number = counts.get(base, 0)
         counts[base] = number + 1
         name = f"{base}_{number}" if number else base
@@ -249,6 +260,8 @@ def _children(saveable, is_root: bool) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
+# Classes that Keras calls otherwise inside than outside.
+_OWN_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 _PRIVATE = {"_sequence", "_graph", "_init_arguments"}
 
 

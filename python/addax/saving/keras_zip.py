@@ -10,6 +10,7 @@ from typing import Any
 
 from addax.saving import hdf5
 from addax.saving.keras2 import from_keras_2, is_old_dialect
+from addax.saving.keras2_training import compile_config_of_today
 from addax.saving.keras_h5 import read_model_state, write_model_state
 from addax.saving.loading import building, restore_model
 
@@ -68,13 +69,16 @@ def load_keras(path: str, custom_objects=None, compile: bool = True):
 
     with _Archive(path) as archive:
         config = archive.json(_CONFIG)
+        version = archive.keras_version()
         weights = archive.read(_WEIGHTS)
     if not isinstance(config, dict):
         raise ValueError(f"`{_CONFIG}` in '{os.path.basename(path)}' must be an object.")
     compile_config = config.pop("compile_config", None)
     with building("topology"):
-        if is_old_dialect(config):
+        if is_old_dialect(config, version):
             config = from_keras_2(config)
+            if isinstance(compile_config, dict) and compile_config:
+                compile_config = compile_config_of_today(compile_config)
     with hdf5.opened(io.BytesIO(weights), _WEIGHTS) as h5:
         model = restore_model(config, custom_objects, len(weights) // 2)
         if compile and isinstance(compile_config, dict) and compile_config:
@@ -118,6 +122,14 @@ class _Archive:
             return json.loads(data.decode("utf-8"), object_pairs_hook=_unique_keys)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"`{name}` in '{self._name}' is not JSON: {error}") from error
+
+    def keras_version(self) -> str | None:
+        """The version of Keras that the file says wrote it."""
+        if _METADATA not in self._zip.namelist():
+            return None
+        metadata = self.json(_METADATA)
+        version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+        return version if isinstance(version, str) else None
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """The bytes of a member.

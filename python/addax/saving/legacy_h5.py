@@ -7,12 +7,15 @@ import os
 import warnings
 from typing import Any
 
-from addax.saving import hdf5
+from addax.saving import hdf5, registry
 from addax.saving.keras2 import from_keras_2, is_old_dialect
+from addax.saving.keras2_training import compile_config_of_today
 from addax.saving.loading import building, restore_model
+from addax.saving.optimizer_state import take_optimizer_state
 
 # HDF5 keeps at most 64 KiB in one attribute.
 _MOST_ATTRIBUTE = 64512
+_DEEPEST = 64
 
 
 def load_legacy_weights(model, path: str, by_name: bool = False, skip_mismatch: bool = False):
@@ -54,27 +57,55 @@ def read_weights(model, group, by_name: bool = False, skip_mismatch: bool = Fals
                 f"{len(layers)} layers, found {len(saved)} saved layers."
             )
         pairs = [(layer, *entry) for layer, entry in zip(layers, saved, strict=True)]
-    fitting = []
+    fitting: list[tuple[Any, tuple[str, Any]]] = []
     for layer, name, datasets in pairs:
-        problem = _problem(layer, name, datasets)
+        weights = _weights_for(layer, datasets)
+        problem = _problem(layer, weights, name, datasets)
         if problem is None:
-            fitting.append((layer, datasets))
+            fitting += zip(weights, datasets)
         elif skip_mismatch:
             text = f"Skipping loading of weights for layer '{layer.name}'. {problem}"
             warnings.warn(text, stacklevel=5)
         else:
             raise ValueError(problem)
-    for layer, datasets in fitting:
-        for v, (name, dataset) in zip(_weights_of(layer), datasets, strict=True):
-            v.assign(_fit(hdf5.read(dataset, f"Weight '{name}'"), v))
+    for v, (name, dataset) in fitting:
+        v.assign(_fit(hdf5.read(dataset, f"Weight '{name}'"), v))
 
 
 def _weights_of(layer) -> list:
     """Trainable weights, then the others, wherever in the layer they are."""
+    return layer.trainable_weights + layer.non_trainable_weights
+
+
+def _orders(layer) -> list[list]:
+    """The orders in which a file may have the weights of a layer.
+
+    It has those first that were trainable when it was written: this may have changed since.
+    """
     weights = layer._collect_weights()
     frozen = {id(v) for part in layer._flatten_layers() for v in part._frozen_variables}
     trained = [v for v in weights if v.trainable or id(v) in frozen]
-    return trained + [v for v in weights if not (v.trainable or id(v) in frozen)]
+    others = [v for v in weights if not (v.trainable or id(v) in frozen)]
+    return [_weights_of(layer), trained + others, weights]
+
+
+def _weights_for(layer, datasets: list[tuple[str, Any]]) -> list:
+    """The weights in the order of the file's, told by names as far as they are the same."""
+    shapes = [getattr(dataset, "shape", None) for _, dataset in datasets]
+    names = [name.removesuffix(":0").split("/") for name, _ in datasets]
+    orders = [o for o in _orders(layer) if len(o) == len(datasets)]
+    orders = [o for o in orders if all(_may_be(s, v) for s, v in zip(shapes, o))]
+    for levels in (2, 1):
+        wanted = [name[-levels:] for name in names]
+        for order in orders:
+            if [v.path.split("/")[-levels:] for v in order] == wanted:
+                return order
+    return orders[0] if orders else _weights_of(layer)
+
+
+def _may_be(shape: tuple | None, variable) -> bool:
+    wanted = tuple(variable.shape)
+    return shape is not None and (shape == wanted or _differs_by_layout(shape, wanted))
 
 
 def _datasets(group, name: str) -> list[tuple[str, Any]]:
@@ -90,8 +121,7 @@ def _datasets(group, name: str) -> list[tuple[str, Any]]:
     return found
 
 
-def _problem(layer, name: str, datasets: list[tuple[str, Any]]) -> str | None:
-    weights = _weights_of(layer)
+def _problem(layer, weights: list, name: str, datasets: list[tuple[str, Any]]) -> str | None:
     if len(weights) != len(datasets):
         return (
             f"Weight count mismatch for layer '{layer.name}' (named '{name}' in the file). Layer "
@@ -100,7 +130,7 @@ def _problem(layer, name: str, datasets: list[tuple[str, Any]]) -> str | None:
     for v, (weight, dataset) in zip(weights, datasets, strict=True):
         hdf5.check_dataset(dataset, f"Weight '{weight}'")
         shape = tuple(dataset.shape)
-        if shape != tuple(v.shape) and not _differs_by_layout(shape, tuple(v.shape)):
+        if not _may_be(shape, v):
             return (
                 f"Shape mismatch in layer '{layer.name}' for weight '{v.path}'. Weight expects "
                 f"shape {tuple(v.shape)}. Received saved weight '{weight}' with shape {shape}."
@@ -135,8 +165,10 @@ def load_h5(path: str, custom_objects=None, compile: bool = True):
         training = h5.attrs.get("training_config")
         config = _json(text, "model_config")
         with building("topology"):
-            if is_old_dialect(config):
+            if is_old_dialect(config, _version(h5)):
                 config = from_keras_2(config)
+            else:
+                _mark_operations(config)
         config.pop("compile_config", None)
         model = restore_model(config, custom_objects, os.path.getsize(path) // 2)
         read_weights(model, group)
@@ -144,8 +176,30 @@ def load_h5(path: str, custom_objects=None, compile: bool = True):
             _compile(model, _json(training, "training_config"), custom_objects)
             state = hdf5.child(h5, "optimizer_weights")
             if state is not None and model.optimizer is not None:
-                _read_optimizer(model.optimizer, state)
+                _read_optimizer(model, state)
     return model
+
+
+def _mark_operations(config: Any, depth: int = 0) -> None:
+    """Says of operations among the layers that they are operations: the file leaves out modules.
+
+    `Multiply` is a layer and an operation; only layers say whether they are trainable.
+    """
+    inner = config.get("config") if isinstance(config, dict) else None
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    for entry in layers if isinstance(layers, list) and depth < _DEEPEST else []:
+        own = entry.get("config") if isinstance(entry, dict) else None
+        if not isinstance(own, dict) or entry.get("module"):
+            continue
+        name = str(entry.get("class_name"))
+        if not {"trainable", "layers"} & set(own) and registry.op_from_keras(name, {}) is not None:
+            entry["module"] = "keras.ops"
+        _mark_operations(entry, depth + 1)
+
+
+def _version(h5) -> str:
+    """The version of Keras that wrote the file; early ones did not say it."""
+    return (hdf5.attribute_strings(h5, "keras_version") or ["1"])[0]
 
 
 def _json(text: Any, what: str) -> dict[str, Any]:
@@ -161,47 +215,17 @@ def _json(text: Any, what: str) -> dict[str, Any]:
 def _compile(model, training: dict[str, Any], custom_objects) -> None:
     from addax.saving.registration import CustomObjectScope
 
-    config: dict[str, Any] = {
-        k: training[k]
-        for k in ("loss", "loss_weights", "metrics", "weighted_metrics")
-        if k in training
-    }
-    config["optimizer"] = training.get("optimizer_config") or training.get("optimizer")
-    if isinstance(config["optimizer"], dict):
-        config["optimizer"] = _modern_optimizer(config["optimizer"])
     with CustomObjectScope(custom_objects), building("training configuration"):
-        model.compile_from_config(config)
+        model.compile_from_config(compile_config_of_today(training))
 
 
-def _modern_optimizer(entry: dict[str, Any]) -> dict[str, Any]:
-    """An optimizer's config of Keras 2 without the entries that Keras 3 dropped."""
-    inner = entry.get("config")
-    if not isinstance(inner, dict):
-        return entry
-    gone = ("jit_compile", "is_legacy_optimizer", "decay")
-    inner = {("learning_rate" if k == "lr" else k): v for k, v in inner.items() if k not in gone}
-    name = str(entry.get("class_name", "")).rpartition(">")[2]
-    return {**entry, "class_name": name, "config": inner}
-
-
-def _read_optimizer(optimizer, group) -> None:
+def _read_optimizer(model, group) -> None:
     names = hdf5.attribute_strings(group, "weight_names") or []
-    datasets = [(name, hdf5.descend(group, name)) for name in names]
-    variables = optimizer.variables
-    if len(datasets) == len(variables) - 1:  # Keras 2 keeps no learning rate
-        variables = [variables[0], *variables[2:]]
-    if len(datasets) != len(variables):
-        warnings.warn(
-            f"Skipping variable loading for optimizer '{optimizer.name}', because it has "
-            f"{len(variables)} variables whereas the saved optimizer has {len(datasets)} "
-            "variables.",
-            stacklevel=4,
-        )
-        return
-    for v, (name, dataset) in zip(variables, datasets, strict=True):
+    entries = [(name, hdf5.descend(group, name)) for name in names]
+    for name, dataset in entries:
         if dataset is None:
             raise ValueError(f"The file lists '{name[:120]}', but does not have it.")
-        v.assign(hdf5.read(dataset, f"'{name}'", tuple(v.shape)))
+    take_optimizer_state(model, entries)
 
 
 def save_h5(model, path: str, include_optimizer: bool = True) -> None:

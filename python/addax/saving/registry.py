@@ -34,6 +34,7 @@ _OTHER_NAMES = {
     "regularizers": {"L1L2": "L1L2"},
     "layers": {
         "ReLu": "ReLU",
+        "GroupedQueryAttention": "GroupQueryAttention",
         "Convolution1D": "Conv1D",
         "Convolution2D": "Conv2D",
         "Convolution3D": "Conv3D",

@@ -100,7 +100,7 @@ class GroupQueryAttention(Layer):
         for name, (rank, summed, sizes, shape) in shapes.items():
             dense = projection(self, rank, summed, sizes, name)
             dense.build(shape)
-            setattr(self, f"_{name}_dense", dense)
+            setattr(self, f"_{name.removeprefix('attention_')}_dense", dense)
         self._softmax = Softmax(axis=-1, dtype=self.dtype_policy, name="softmax")
         self._dropout_layer = Dropout(
             self.dropout, seed=self.seed, dtype=self.dtype_policy, name="dropout"
@@ -135,7 +135,7 @@ class GroupQueryAttention(Layer):
             heads, weights = self._attend(q, k, v, mask, training)
         if self.use_gate:
             heads = heads * ops.sigmoid(self._gate_dense(query))
-        output = self._attention_output_dense(heads)
+        output = self._output_dense(heads)
         return (output, weights) if return_attention_scores else output
 
     def _attend(self, q, k, v, mask, training):
