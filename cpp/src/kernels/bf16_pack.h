@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/bf16_tile.h"
+#include "kernels/brain_vectors.h"
 #include "kernels/epilogue.h"
 #include "kernels/half.h"
 #include "kernels/pack.h"
@@ -13,9 +14,6 @@
 
 namespace addax::kernels::ADDAX_ISA_NS {
 
-typedef std::uint32_t Wide __attribute__((vector_size(64)));
-typedef std::uint16_t Narrow __attribute__((vector_size(32)));
-
 // Pair p of k contiguous elements, a zero behind an odd last one.
 inline std::uint32_t pair_at(const BrainHalf* x, std::int64_t p, std::int64_t k) {
   const std::uint32_t low = x[2 * p].bits;
@@ -23,14 +21,14 @@ inline std::uint32_t pair_at(const BrainHalf* x, std::int64_t p, std::int64_t k)
 }
 
 // 16 values, or fewer and zeros, as whole numbers.
-ADDAX_INLINE Wide wide(const BrainHalf* x, std::int64_t lanes) {
-  Narrow bits{};
+ADDAX_INLINE FloatBits wide(const BrainHalf* x, std::int64_t lanes) {
+  BrainBits bits{};
   if (lanes == 16) {
     __builtin_memcpy(&bits, x, sizeof bits);
   } else {
     for (std::int64_t i = 0; i < lanes; ++i) bits[i] = x[i].bits;
   }
-  return __builtin_convertvector(bits, Wide);
+  return __builtin_convertvector(bits, FloatBits);
 }
 
 // A panel of B: B(2p, j) and B(2p + 1, j) side by side for 2p < k and j < columns ≤ kPairColumns, zero where k or the
@@ -58,20 +56,12 @@ inline void pack_pairs(const BrainHalf* b, std::int64_t stride, bool transposed,
     std::int64_t j = 0;
     for (; j < columns; j += 16) {
       const std::int64_t lanes = std::min<std::int64_t>(16, columns - j);
-      Wide pair = wide(low + j, lanes);
+      FloatBits pair = wide(low + j, lanes);
       if (high != nullptr) pair |= wide(high + j, lanes) << 16;
       __builtin_memcpy(to + j, &pair, sizeof pair);
     }
     std::fill(to + j, to + kPairColumns, 0u);
   }
-}
-
-// to_brain_half on vectors.
-ADDAX_INLINE Narrow rounded(VecF x) {
-  Wide bits;
-  __builtin_memcpy(&bits, &x, sizeof bits);
-  const Wide nan = bits >> 16 | 0x40, nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-  return __builtin_convertvector((bits & 0x7fffffffu) > 0x7f800000u ? nan : nearest, Narrow);
 }
 
 // Rows of sums, kPairColumns apart, with the bias (one value a column, or null) and the activation, as rows of C.
@@ -83,7 +73,7 @@ inline void round_rows(const float* sums, std::int64_t rows, std::int64_t column
     for (std::int64_t i = 0; i < rows; ++i) {
       VecF x = load(sums + i * kPairColumns + j);
       if (bias != nullptr) x += add;
-      const Narrow halves = rounded(activate(x, activation));
+      const BrainBits halves = to_brain_bits(activate(x, activation));
       BrainHalf* const to = c + i * ldc + j;
       if (lanes == 16) {
         __builtin_memcpy(to, &halves, sizeof halves);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "base/parallel.h"
+#include "kernels/bf16_copies.h"
 #include "kernels/bf16_pack.h"
 #include "kernels/conv_passes.h"
 #include "kernels/conv_segment.h"
+#include "kernels/conv_weights.h"
 #include "kernels/matmul_bf16.h"
 #include "kernels/winograd.h"
 
@@ -54,20 +55,6 @@ struct Sizes {
         y(s.batch * volume(s.out) * s.out_channels) {}
   std::int64_t bytes() const { return whole_lines(4 * x) + whole_lines(4 * w) + whole_lines(4 * y); }
 };
-
-constexpr std::int64_t kCopyGrain = std::int64_t{1} << 16;
-
-void widen(const BrainHalf* from, std::int64_t n, float* to) {
-  parallel_for(n, kCopyGrain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) to[i] = to_float(from[i]);
-  });
-}
-
-void narrow(const float* from, std::int64_t n, BrainHalf* to) {
-  parallel_for(n, kCopyGrain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) to[i] = to_brain_half(from[i]);
-  });
-}
 
 std::int64_t float_workspace(const ConvShape& shape, ConvPass pass) {
   const ConvFunctions<float>& f = float_convolutions();
@@ -122,36 +109,19 @@ bool has_pairs(const ConvShape& s, bool transposed) {
 }
 
 WeightPlan plan_pairs(const ConvShape& s, bool transposed) {
-  WeightPlan p{};
-  p.slots = volume(s.kernel);
-  p.groups = s.groups;
-  p.in_channels = (transposed ? s.out_channels : s.in_channels) / s.groups;
-  p.out_channels = (transposed ? s.in_channels : s.out_channels) / s.groups;
-  p.transposed = transposed;
-  p.stride = s.stride[2];
-  p.row = s.kernel[2];
+  WeightPlan p = weights_of(s, transposed);
   p.vectors = kPairVectors;
   p.width = kPairColumns;
   p.panels = ceil_div(p.out_channels, p.width);
   return p;
 }
 
-// As pack_weights of conv_weights.cpp.
 void pack_weights_of_pairs(const WeightPlan& p, const BrainHalf* w, std::uint32_t* packed) {
-  const std::int64_t stride = p.groups * (p.transposed ? p.in_channels : p.out_channels);
-  const std::int64_t tap_size = p.transposed ? p.out_channels * stride : p.in_channels * stride;
   const std::int64_t block = p.in_channels / 2 * p.width;
-  const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 15) / std::max<std::int64_t>(1, block));
-  parallel_for(p.groups * p.panels * p.slots, grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) {
-      const std::int64_t q = i / p.slots, t = i % p.slots;
-      const std::int64_t group = q / p.panels, column = q % p.panels * p.width;
-      const BrainHalf* from =
-          w + t * tap_size + (p.transposed ? group * p.in_channels + column * stride : group * p.out_channels + column);
-      pack_pairs(from, stride, p.transposed, p.in_channels, std::min(p.width, p.out_channels - column),
-                 packed + (q * p.slots + slot_of(p, t)) * block);
-    }
-  });
+  for_each_panel_of_weights(p, w,
+                            [&](const BrainHalf* from, std::int64_t stride, std::int64_t columns, std::int64_t slot) {
+                              pack_pairs(from, stride, p.transposed, p.in_channels, columns, packed + slot * block);
+                            });
 }
 
 struct PairWalk {

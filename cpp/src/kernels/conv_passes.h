@@ -57,14 +57,22 @@ inline std::int64_t tap_bytes(const ConvShape& s) {
 inline std::int64_t group_bytes(const ConvShape& s) {
   return whole_lines(volume(s.kernel) * static_cast<std::int64_t>(sizeof(Group)));
 }
+// What both walks say: from `image` of `in_channels` to `out_channels`, all groups together.
 template <class T>
-Walk<T> forward_walk(const ConvShape& s) {
+Walk<T> walk_of(const ConvShape& s, const std::int64_t (&image)[kSpatial], std::int64_t in_channels,
+                std::int64_t out_channels) {
   Walk<T> w{};
   w.batch = s.batch;
-  w.in_channels = s.in_channels / s.groups;
-  w.out_channels = s.out_channels / s.groups;
+  w.in_channels = in_channels / s.groups;
+  w.out_channels = out_channels / s.groups;
   w.groups = s.groups;
-  std::copy_n(s.in, kSpatial, w.in);
+  std::copy_n(image, kSpatial, w.in);
+  return w;
+}
+
+template <class T>
+Walk<T> forward_walk(const ConvShape& s) {
+  Walk<T> w = walk_of<T>(s, s.in, s.in_channels, s.out_channels);
   std::copy_n(s.out, kSpatial, w.out);
   std::copy_n(s.stride, kSpatial, w.step);
   w.out_stride[2] = s.out_channels;
@@ -77,12 +85,7 @@ Walk<T> forward_walk(const ConvShape& s) {
 
 template <class T>
 Walk<T> data_walk(const ConvShape& s, const std::int64_t (&phase)[kSpatial]) {
-  Walk<T> w{};
-  w.batch = s.batch;
-  w.in_channels = s.out_channels / s.groups;
-  w.out_channels = s.in_channels / s.groups;
-  w.groups = s.groups;
-  std::copy_n(s.out, kSpatial, w.in);
+  Walk<T> w = walk_of<T>(s, s.out, s.out_channels, s.in_channels);
   std::int64_t stride = s.in_channels;
   for (int d = kSpatial - 1; d >= 0; --d) {
     w.out[d] = phase_count(s.in[d], phase[d], s.stride[d]);

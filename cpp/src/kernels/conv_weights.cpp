@@ -1,7 +1,5 @@
-#include <algorithm>
+#include "kernels/conv_weights.h"
 
-#include "base/parallel.h"
-#include "kernels/conv_walk.h"
 #include "kernels/pack.h"
 
 // The layouts of a convolution's weights.
@@ -37,14 +35,7 @@ void pack_rows_of_weights(const WeightPlan& p, const T* w, T* packed) {
 
 template <class T>
 WeightPlan plan_weights(const ConvShape& s, bool transposed) {
-  WeightPlan p{};
-  p.slots = volume(s.kernel);
-  p.groups = s.groups;
-  p.in_channels = (transposed ? s.out_channels : s.in_channels) / s.groups;
-  p.out_channels = (transposed ? s.in_channels : s.out_channels) / s.groups;
-  p.transposed = transposed;
-  p.stride = s.stride[2];
-  p.row = s.kernel[2];
+  WeightPlan p = weights_of(s, transposed);
   p.narrow = p.out_channels <= kLanes<T> / 4 && p.in_channels >= kLanes<T> / 2;
   p.listed = sizeof(T) == 4 && !p.narrow && p.slots * p.in_channels <= kListedProducts &&
              (s.dilation[2] == 1 ? p.row : 1) * p.in_channels <= kListedRun;
@@ -66,24 +57,12 @@ std::int64_t slot_of(const WeightPlan& p, std::int64_t index) {
   return slot + ceil_div(p.row - phase, p.stride) - 1 - tap / p.stride;
 }
 
-// Forward, the kernel is (tap, in of a group, out of all groups), which is B as it lies; for the data gradient in and
-// out change places and B is its transpose.
 template <class T>
 void pack_weights(const WeightPlan& p, const T* w, T* packed) {
   if (p.narrow) return pack_rows_of_weights(p, w, packed);
-  const std::int64_t stride = p.groups * (p.transposed ? p.in_channels : p.out_channels);
-  const std::int64_t tap_size = p.transposed ? p.out_channels * stride : p.in_channels * stride;
   const std::int64_t block = p.in_channels * p.width;
-  const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 15) / std::max<std::int64_t>(1, block));
-  parallel_for(p.groups * p.panels * p.slots, grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) {
-      const std::int64_t q = i / p.slots, t = i % p.slots;
-      const std::int64_t group = q / p.panels, column = q % p.panels * p.width;
-      const T* from =
-          w + t * tap_size + (p.transposed ? group * p.in_channels + column * stride : group * p.out_channels + column);
-      pack_panel(from, stride, p.transposed, packed + (q * p.slots + slot_of(p, t)) * block, p.width, p.in_channels,
-                 std::min(p.width, p.out_channels - column));
-    }
+  for_each_panel_of_weights(p, w, [&](const T* from, std::int64_t stride, std::int64_t columns, std::int64_t slot) {
+    pack_panel(from, stride, p.transposed, packed + slot * block, p.width, p.in_channels, columns);
   });
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/fused_steps.h"
 
+#include "kernels/brain_vectors.h"
 #include "kernels/elementwise_functions.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
@@ -33,23 +34,13 @@ ADDAX_INLINE void store_truth_bytes(char* p, VecF v, int64_t n) {
   std::memcpy(p, &bytes, static_cast<std::size_t>(n));
 }
 
-typedef std::uint16_t Halves __attribute__((vector_size(2 * kLanesF)));
-typedef std::uint32_t Words __attribute__((vector_size(4 * kLanesF)));
-
-// bfloat16 is the upper half of a float32 (half.h).
 ADDAX_INLINE VecF widen_brain(const char* p, int64_t n) {
-  Halves halves{};
+  BrainBits halves{};
   std::memcpy(&halves, p, 2 * static_cast<std::size_t>(n));
-  const Words words = __builtin_convertvector(halves, Words) << 16;
-  VecF v;
-  std::memcpy(&v, &words, sizeof v);
-  return v;
+  return to_float_lanes(halves);
 }
 ADDAX_INLINE void store_brain_halves(char* p, VecF v, int64_t n) {
-  Words words;
-  std::memcpy(&words, &v, sizeof words);
-  const Words nan = words >> 16 | 0x40, nearest = (words + 0x7fff + (words >> 16 & 1)) >> 16;
-  const Halves halves = __builtin_convertvector((words & 0x7fffffffu) > 0x7f800000u ? nan : nearest, Halves);
+  const BrainBits halves = to_brain_bits(v);
   std::memcpy(p, &halves, 2 * static_cast<std::size_t>(n));
 }
 

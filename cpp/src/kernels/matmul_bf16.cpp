@@ -4,15 +4,15 @@
 
 #include "base/parallel.h"
 #include "base/scratch.h"
+#include "kernels/bf16_copies.h"
 #include "kernels/bf16_pack.h"
 #include "kernels/microkernel.h"
+#include "kernels/sizes.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
 
 using Job = Matmul<BrainHalf>;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // The job with its strides written out, and where its batch items begin.
 struct Batch {
@@ -87,9 +87,8 @@ struct Converted {
 };
 
 void to_floats(const BrainHalf* from, std::int64_t stride, std::int64_t rows, std::int64_t columns, float* to) {
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) to[i * columns + j] = to_float(from[i * stride + j]);
-  }
+  if (stride == columns) return widen(from, rows * columns, to);
+  for (std::int64_t i = 0; i < rows; ++i) widen(from + i * stride, columns, to + i * columns);
 }
 
 void run_converted(const Job& job, const Bf16Epilogue& epilogue) {
@@ -110,9 +109,7 @@ void run_converted(const Job& job, const Bf16Epilogue& epilogue) {
     to_floats(item.a, batch.lda, c.a_rows, c.a_columns, a);
     to_floats(item.b, batch.ldb, c.b_rows, c.b_columns, b);
     float_products().run(c.job);
-    for (std::int64_t i = 0; i < job.m; ++i) {
-      for (std::int64_t j = 0; j < job.n; ++j) item.c[i * batch.ldc + j] = to_brain_half(c.job.c[i * job.n + j]);
-    }
+    for (std::int64_t i = 0; i < job.m; ++i) narrow(c.job.c + i * job.n, job.n, item.c + i * batch.ldc);
   }
 }
 
@@ -153,7 +150,7 @@ void pack_rows_of_pairs(const Job& job, const BrainHalf* a, std::int64_t lda, st
     std::uint32_t* to = out + p * rows;
     std::int64_t i = 0;
     for (; i + 16 <= rows; i += 16) {
-      Wide pair = wide(low + i, 16);
+      FloatBits pair = wide(low + i, 16);
       if (high != nullptr) pair |= wide(high + i, 16) << 16;
       __builtin_memcpy(to + i, &pair, sizeof pair);
     }

@@ -7,9 +7,9 @@
 #include "addax/ops.h"
 #include "ops/activations.h"
 #include "ops/axes.h"
+#include "ops/conv_pack.h"
 #include "ops/conv_shape.h"
 #include "ops/tail.h"
-#include "ops/windows.h"
 
 namespace addax::ops {
 namespace {
@@ -18,62 +18,6 @@ using kernels::BrainHalf;
 using kernels::Conv;
 using kernels::ConvPass;
 using kernels::ConvShape;
-
-// Spatial axes of an image or kernel.
-int spatial_rank(const Infer& in, int i) {
-  in.require_rank_at_least(i, 3);
-  if (in.rank(i) > 2 + kernels::kSpatial) in.error("images have at most three spatial axes");
-  return in.rank(i) - 2;
-}
-
-Dims kernel_size(const Dims& w) { return Dims(w.begin(), w.end() - 2); }
-
-std::int64_t groups_of(const Infer& in) {
-  const std::int64_t groups = in.attributes().integer("groups");
-  if (groups < 1) in.error("'groups' must be positive; received ", groups);
-  return groups;
-}
-
-void require_divisible(const Infer& in, const Dim& channels, std::int64_t groups, std::string_view what) {
-  if (channels.known() && channels.value() % groups != 0)
-    in.error("The number of ", what, " must be evenly divisible by the number of groups. Received ", channels,
-             " and groups=", groups);
-}
-
-// The channels that w gives to images of `channels` channels.
-template <Kind kind>
-Dim out_channels(const Infer& in, const Dim& channels, const Dims& w) {
-  const Dim &inner = w[w.size() - 2], &last = w.back();
-  if (kind == Kind::depthwise) {
-    in.require_equal(channels, inner, "channels of the image and the kernel");
-    return known_of(channels, inner) * last;
-  }
-  const std::int64_t groups = groups_of(in);
-  in.require_equal(channels, inner * groups, "channels of the image and groups times those of the kernel");
-  require_divisible(in, last, groups, "filters");
-  return last;
-}
-
-// The result's dims for an image and a kernel.
-template <Kind kind>
-Dims result_dims(const Infer& in, const Dims& image, const Dims& w) {
-  const Windows windows = windows_of(in, known_sizes(in, kernel_size(w), "the kernel's size"));
-  Dims out = window_counts(in, windows, image);
-  out.insert(out.begin(), image[0]);
-  out.push_back(out_channels<kind>(in, image.back(), w));
-  return out;
-}
-
-void require_equal_dims(const Infer& in, const Dims& a, const Dims& b, std::string_view what) {
-  for (std::size_t d = 0; d < a.size(); ++d) in.require_equal(a[d], b[d], what);
-}
-
-// ---- Weights: the convolution's kernel as it is, or what conv_pack made of it, whose sizes are then the attribute
-// `kernel`.
-
-bool is_packed(const Attributes& attributes) {
-  return attributes.has("kernel") && !attributes.integers("kernel").empty();
-}
 
 // The types that have kernels.
 template <Kind kind>
@@ -88,38 +32,11 @@ void require_floats(const Infer& in) {
   in.require_dtype(1, in.dtype(0));
 }
 
-// The dims of the kernel of a convolution of images of rank `rank`.
-Dims weights_of(const Infer& in, int rank) {
-  if (!is_packed(in.attributes())) {
-    in.require_rank(1, rank);
-    return in.dims(1);
-  }
-  const auto& kernel = in.attributes().integers("kernel");
-  if (static_cast<int>(kernel.size()) != rank) in.error("'kernel' must have ", rank, " entries");
-  for (const std::int64_t size : kernel)
-    if (size < 0) in.error("'kernel' must not have negative entries");
-  if (in.dtype(0) == DType::float64) in.type_error("weights of float64 are not packed");
-  in.require_rank(1, 1);
-  return Dims(kernel.begin(), kernel.end());
-}
-
-// The values of the weights, packed for images of the given dims, all known but the batch.
-std::int64_t packed_size(const Infer& in, Dims image, const Dims& w, ConvPass pass);
-
-// Packed weights must be those of this convolution.
-void check_packed(const Infer& in, const Dims& image, const Dims& w, ConvPass pass) {
-  if (!is_packed(in.attributes())) return;
-  // Packed weights are no fewer than those of the kernel: one that claims more is not measured any further.
-  const Dim& there = in.dims(1)[0];
-  if (!there.known() || there.value() < to_shape(w).elements() || there.value() != packed_size(in, image, w, pass))
-    in.error("the weights are not packed for this convolution");
-}
-
 template <Kind kind>
 Specs infer_forward(const Infer& in) {
   require_floats<kind>(in);
   const Dims w = weights_of(in, spatial_rank(in, 0) + 2);
-  const Specs out = {{in.dtype(0), result_dims<kind>(in, in.dims(0), w)}};
+  const Specs out = {{in.dtype(0), result_dims(kind, in, in.dims(0), w)}};
   check_packed(in, in.dims(0), w, ConvPass::forward);
   return out;
 }
@@ -133,7 +50,7 @@ Specs infer_data(const Infer& in) {
   const Dims& shape = in.attributes().dims("shape");
   if (static_cast<int>(shape.size()) != rank) in.error("'shape' must have rank ", rank, "; received ", shape);
   require_sizes(in, shape, "shape");
-  require_equal_dims(in, in.dims(0), result_dims<kind>(in, shape, w),
+  require_equal_dims(in, in.dims(0), result_dims(kind, in, shape, w),
                      "sizes of the upstream gradient and the convolution's result");
   check_packed(in, shape, w, ConvPass::data_gradient);
   return {{in.dtype(0), shape}};
@@ -141,25 +58,13 @@ Specs infer_data(const Infer& in) {
 
 // ---- Epilogues: a bias, or none, an activation, a tail.
 
-// Inputs before those of the tail.
-int own_inputs(const Attributes& attributes) { return attributes.flag("bias") ? 3 : 2; }
-
 template <Specs (*infer)(const Infer&)>
-Specs infer_epilogue(const Infer& in) {
-  const Specs out = infer(in);
-  activation_of(in);
-  const int own = own_inputs(in.attributes());
-  if (own == 3) {
-    if (in.count() < 3) in.error("the bias is missing");
-    in.require_rank(2, 1);
-    in.require_dtype(2, sum_type(in.dtype(0)));
-    in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result's channels");
-  }
-  return infer_tail(in, own, out[0]);
+Specs infer_with_epilogue(const Infer& in) {
+  return infer_epilogue(in, infer(in)[0]);
 }
 
 std::shared_ptr<void> prepare_epilogue(const Run& r) {
-  return std::make_shared<PreparedTail>(prepare_tail(r, own_inputs(r.attributes())));
+  return std::make_shared<PreparedTail>(prepare_tail(r, epilogue_inputs(r.attributes())));
 }
 
 // (x, dy) → dL/dw for the given kernel size.
@@ -183,14 +88,13 @@ Specs infer_kernel(const Infer& in) {
     w.push_back(floor_div(channels, groups));
     w.push_back(filters);
   }
-  require_equal_dims(in, in.dims(1), result_dims<kind>(in, in.dims(0), w),
+  require_equal_dims(in, in.dims(1), result_dims(kind, in, in.dims(0), w),
                      "sizes of the upstream gradient and the convolution's result");
   return {{in.dtype(0), w}};
 }
 
 // ---- Runs.
 
-// The sizes of the kernel, which are an attribute where it comes packed.
 Shape kernel_of(const Run& r) {
   return is_packed(r.attributes()) ? Shape(r.attributes().integers("kernel")) : r.input(1).shape;
 }
@@ -227,7 +131,7 @@ void with_job(const Run& r, const ConvShape& shape, const Body& body) {
   job.result = r.out<T>(0);
   job.workspace = r.workspace();
   if (!r.operation().traits.internal) return body(job);
-  const int own = own_inputs(r.attributes());
+  const int own = epilogue_inputs(r.attributes());
   if (own == 3) job.bias = r.in<kernels::Sum<T>>(2);
   job.activation = activation_of(r);
   if constexpr (std::is_same_v<T, float>) {
@@ -311,49 +215,6 @@ std::int64_t flops(const Run& r) {
   return flops_of(s, kind == Kind::depthwise ? 1 : s.in_channels / s.groups);
 }
 
-// ---- Packing. The layout follows from the kernel and the image, but not its batch.
-
-ConvPass pass_of(const Attributes& attributes) {
-  return attributes.flag("transposed") ? ConvPass::data_gradient : ConvPass::forward;
-}
-
-// Calls body(functions) for the type of weights to pack.
-template <class Body>
-auto with_packed(DType dtype, const ConvShape& shape, ConvPass pass, const Body& body) {
-  if (dtype == DType::bfloat16) return body(conv_functions<Kind::direct, BrainHalf>(shape, pass));
-  return body(conv_functions<Kind::direct, float>(shape, pass));
-}
-
-std::int64_t packed_size(const Infer& in, Dims image, const Dims& w, ConvPass pass) {
-  image[0] = Dim(1);
-  const Shape x = to_shape(image), y = to_shape(result_dims<Kind::direct>(in, image, w));
-  const ConvShape shape = conv_shape(Kind::direct, in.attributes(), x, y, to_shape(w));
-  return with_packed(in.dtype(0), shape, pass,
-                     [&](const auto& f) { return f.packed_size(shape, pass == ConvPass::data_gradient); });
-}
-
-// w → its packed form for the convolution of images of dims `image`, of a batch of 1, to results of dims `result`.
-Specs infer_pack(const Infer& in) {
-  if (in.dtype(0) != DType::bfloat16) in.require_dtype(0, DType::float32);
-  const int rank = spatial_rank(in, 0) + 2;
-  const Dims &image = in.attributes().dims("image"), &result = in.attributes().dims("result");
-  if (static_cast<int>(image.size()) != rank || static_cast<int>(result.size()) != rank)
-    in.error("'image' and 'result' must have rank ", rank, "; received ", image, " and ", result);
-  require_sizes(in, image, "image");
-  require_equal_dims(in, result, result_dims<Kind::direct>(in, image, in.dims(0)), "sizes of the result");
-  return {{in.dtype(0), {Dim(packed_size(in, image, in.dims(0), pass_of(in.attributes())))}}};
-}
-
-void run_pack(const Run& r) {
-  const Attributes& attributes = r.attributes();
-  const ConvShape shape = conv_shape(Kind::direct, attributes, to_shape(attributes.dims("image")),
-                                     to_shape(attributes.dims("result")), r.input(0).shape);
-  const ConvPass pass = pass_of(attributes);
-  with_packed(r.input(0).dtype, shape, pass, [&]<class T>(const kernels::ConvFunctions<T>& f) {
-    f.pack(shape, pass == ConvPass::data_gradient, r.in<T>(0), r.out<T>(0));
-  });
-}
-
 // ---- Gradients. y(x, w), its data gradient dx(dy, w) and its kernel gradient dw(x, dy) are the three faces of one
 // form that is linear in x, w and dy.
 
@@ -404,23 +265,6 @@ Values kernel_gradient(const Gradient& g) {
   return {g.wanted(0) ? data_of(kind, g, dy, w, x.dims()) : Value(), g.wanted(1) ? forward_of(kind, g, x, w) : Value()};
 }
 
-using Specifications = std::vector<AttributeSpec>;
-
-Specifications window_attributes(Kind kind) {
-  const Attribute none = std::vector<std::int64_t>{};
-  Specifications list = {{"strides", AttributeKind::integers, none},
-                         {"padding", AttributeKind::text, Attribute(std::string("valid"))},
-                         {"pads", AttributeKind::integers, none},
-                         {"dilation", AttributeKind::integers, none}};
-  if (kind == Kind::direct) list.push_back({"groups", AttributeKind::integer, Attribute(std::int64_t{1})});
-  return list;
-}
-
-Specifications with(Specifications list, AttributeSpec more) {
-  list.push_back(std::move(more));
-  return list;
-}
-
 template <Kind kind>
 constexpr Halves kHalves = kind == Kind::direct ? Halves::bfloat16 : Halves::widened;
 
@@ -466,8 +310,6 @@ Operation kernel_operation(const char* name) {
           .traits = {.halves = kHalves<kind>}};
 }
 
-constexpr const char* kMadeByPasses = "made by a pass that runs after differentiation";
-
 // The same with an epilogue; the weights may come packed.
 Operation with_epilogue(Operation operation, Specs (*infer)(const Infer&)) {
   operation.max_inputs = 2 + kernels::kMaxOperands;
@@ -493,21 +335,12 @@ std::span<const Operation> conv_family() {
       forward_operation<Kind::depthwise>("depthwise_conv"),
       data_operation<Kind::depthwise>("depthwise_conv_data_gradient"),
       kernel_operation<Kind::depthwise>("depthwise_conv_kernel_gradient"),
-      with_epilogue(forward_operation<Kind::direct>("conv_epilogue"), infer_epilogue<infer_forward<Kind::direct>>),
+      with_epilogue(forward_operation<Kind::direct>("conv_epilogue"), infer_with_epilogue<infer_forward<Kind::direct>>),
       with_epilogue(data_operation<Kind::direct>("conv_data_gradient_epilogue"),
-                    infer_epilogue<infer_data<Kind::direct>>),
+                    infer_with_epilogue<infer_data<Kind::direct>>),
       with_epilogue(forward_operation<Kind::depthwise>("depthwise_conv_epilogue"),
-                    infer_epilogue<infer_forward<Kind::depthwise>>),
-      {.name = "conv_pack",
-       .min_inputs = 1,
-       .max_inputs = 1,
-       .attributes = with(
-           with(with(window_attributes(Kind::direct), {"image", AttributeKind::dims}), {"result", AttributeKind::dims}),
-           {"transposed", AttributeKind::flag, Attribute(false)}),
-       .infer = infer_pack,
-       .run = run_pack,
-       .no_gradient = kMadeByPasses,
-       .traits = {.internal = true}},
+                    infer_with_epilogue<infer_forward<Kind::depthwise>>),
+      pack_operation(),
   };
   return table;
 }

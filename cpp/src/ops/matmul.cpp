@@ -76,22 +76,10 @@ Specs infer_pack(const Infer& in) {
   return {{in.dtype(0), {Dim(packed_size(in.dtype(0), b[transposed ? 1 : 0], b[transposed ? 0 : 1]))}}};
 }
 
-// Inputs before those of the tail.
-int own_inputs(const Attributes& attributes) { return attributes.flag("bias") ? 3 : 2; }
-
-Specs infer_epilogue(const Infer& in) {
+Specs infer_with_epilogue(const Infer& in) {
   const std::int64_t columns = packed_columns(in.attributes());
   require_product(in);
-  const Specs out = columns != 0 ? infer_packed(in, columns) : infer_product(in);
-  activation_of(in);
-  const int own = own_inputs(in.attributes());
-  if (own == 3) {
-    if (in.count() < 3) in.error("the bias is missing");
-    in.require_rank(2, 1);
-    in.require_dtype(2, sum_type(in.dtype(0)));
-    in.require_equal(in.dims(2)[0], out[0].dims.back(), "sizes of the bias and the result");
-  }
-  return infer_tail(in, own, out[0]);
+  return infer_epilogue(in, (columns != 0 ? infer_packed(in, columns) : infer_product(in))[0]);
 }
 
 // The job but for its pointers: sizes, strides and flags.
@@ -184,7 +172,7 @@ std::shared_ptr<void> prepare_epilogue(const Run& r) {
     auto prepared = std::make_shared<Prepared<T>>();
     prepared->job = shape_of<T>(r);
     prepared->job.activation = activation_of(r);
-    prepared->own_inputs = own_inputs(r.attributes());
+    prepared->own_inputs = epilogue_inputs(r.attributes());
     prepared->tail = prepare_tail(r, prepared->own_inputs);
     return prepared;
   });
@@ -294,7 +282,7 @@ std::span<const Operation> matmul_family() {
                                 {"bias", AttributeKind::flag, Attribute(false)},
                                 {"activation", AttributeKind::text, Attribute(std::string("none"))},
                                 {"packed_columns", AttributeKind::integer, Attribute(std::int64_t{0})}}),
-       .infer = infer_epilogue,
+       .infer = infer_with_epilogue,
        .run = run_epilogue,
        .workspace = product_workspace,
        .flops = product_flops,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/activations.h"
 #include "ops/fused.h"
 
 namespace addax::ops {
@@ -46,6 +47,18 @@ Specs infer_tail(const Infer& in, int own_inputs, const Spec& result) {
   if (!room) in.error("a tail without float32 output leaves no room for the result");
   if (in.attributes().flag("tail_keep")) out.push_back(result);
   return out;
+}
+
+Specs infer_epilogue(const Infer& in, const Spec& result) {
+  activation_of(in);
+  const int own = epilogue_inputs(in.attributes());
+  if (own == 3) {
+    if (in.count() < 3) in.error("the bias is missing");
+    in.require_rank(2, 1);
+    in.require_dtype(2, sum_type(in.dtype(0)));
+    in.require_equal(in.dims(2)[0], result.dims.back(), "sizes of the bias and the result's last axis");
+  }
+  return infer_tail(in, own, result);
 }
 
 PreparedTail prepare_tail(const Run& r, int own_inputs) {

@@ -18,6 +18,10 @@ std::vector<AttributeSpec> with_tail(std::vector<AttributeSpec> own);
 // The outputs' specs, given the result's and the number of inputs before the tail's operands. float32 results only.
 Specs infer_tail(const Infer& in, int own_inputs, const Spec& result);
 
+// An epilogue is `activation` and, if `bias` says so, a bias as input 2; then the tail.
+inline int epilogue_inputs(const Attributes& attributes) { return attributes.flag("bias") ? 3 : 2; }  // before the tail
+Specs infer_epilogue(const Infer& in, const Spec& result);
+
 // What a planned step keeps of its tail; empty if it has none.
 struct PreparedTail {
   std::unique_ptr<const kernels::FusedCode> code;

@@ -16,11 +16,8 @@ namespace {
 class AffineFolding {
  public:
   explicit AffineFolding(Program program)
-      : program_(std::move(program)), state_(state_only(program_)), reads_(count_reads(program_)) {
-    reader_.assign(program_.slots.size(), -1);
+      : program_(std::move(program)), state_(state_only(program_)), only_reader_(only_readers(program_)) {
     gone_.assign(program_.steps.size(), false);
-    for (std::size_t s = 0; s < program_.steps.size(); ++s)
-      for (const int input : program_.steps[s].inputs) reader_[at(input)] = static_cast<int>(s);
   }
 
   Program run() {
@@ -86,8 +83,8 @@ class AffineFolding {
     Affine affine;
     const Dim channels = spec(slot).dims.back();
     const Dims result = spec(slot).dims, vector{channels};
-    while (reads_[at(slot)] == 1 && reader_[at(slot)] >= 0) {
-      const Step& step = program_.steps[at(reader_[at(slot)])];
+    for (int reader = only_reader_[at(slot)]; reader >= 0; reader = only_reader_[at(slot)]) {
+      const Step& step = program_.steps[at(reader)];
       const bool subtract = is(step, "subtract") && step.inputs[0] == slot;
       if ((!is(step, "add") && !is(step, "multiply") && !subtract) || spec(step.outputs[0]).dims != result) break;
       const std::optional<int> operand = vector_of(step.inputs[0] == slot ? step.inputs[1] : step.inputs[0], channels);
@@ -100,7 +97,7 @@ class AffineFolding {
       } else {
         affine.shift = subtract ? append("negative", {*operand}, vector) : *operand;
       }
-      affine.last = reader_[at(slot)];
+      affine.last = reader;
       slot = step.outputs[0];
     }
     return affine;
@@ -130,7 +127,7 @@ class AffineFolding {
     program_.steps[s].inputs[1] = scaled(program_.steps[s], affine.scale);
     const int result = program_.steps[at(affine.last)].outputs[0];
     for (int slot = product; slot != result;) {
-      const int reader = reader_[at(slot)];
+      const int reader = only_reader_[at(slot)];
       slot = program_.steps[at(reader)].outputs[0];
       gone_[at(reader)] = true;
     }
@@ -145,8 +142,7 @@ class AffineFolding {
 
   Program program_;
   std::vector<bool> state_;
-  std::vector<int> reads_;
-  std::vector<int> reader_;  // the last step that reads the slot
+  std::vector<int> only_reader_;
   std::vector<bool> gone_;   // steps that weights or bias have taken in
   std::vector<Step> added_;  // on state alone
 };

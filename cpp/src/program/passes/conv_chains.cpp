@@ -38,21 +38,14 @@ struct Link {
 
 class ConvChains {
  public:
-  explicit ConvChains(Program program) : program_(std::move(program)), reads_(count_reads(program_)) {
-    reader_.assign(program_.slots.size(), -1);
-    for (std::size_t s = 0; s < program_.steps.size(); ++s)
-      for (const int input : program_.steps[s].inputs) reader_[at(input)] = static_cast<int>(s);
+  explicit ConvChains(Program program) : program_(std::move(program)), only_reader_(only_readers(program_)) {
     gone_.assign(program_.steps.size(), false);
   }
 
   Program run() {
     for (std::size_t s = 0; s < program_.steps.size(); ++s)
       if (!gone_[s]) fuse_from(s);
-    std::vector<Step> rest;
-    for (std::size_t s = 0; s < program_.steps.size(); ++s)
-      if (!gone_[s]) rest.push_back(std::move(program_.steps[s]));
-    program_.steps = std::move(rest);
-    return compact(program_);
+    return without(std::move(program_), gone_);
   }
 
  private:
@@ -121,8 +114,7 @@ class ConvChains {
   // The step that alone reads the step's result, as its image; -1 if there is none.
   int next_of(const Step& step) const {
     const int result = step.outputs[0];
-    if (reads_[at(result)] != 1) return -1;
-    const int next = reader_[at(result)];
+    const int next = only_reader_[at(result)];
     return next >= 0 && program_.steps[at(next)].inputs[0] == result ? next : -1;
   }
 
@@ -186,9 +178,8 @@ class ConvChains {
   }
 
   Program program_;
-  std::vector<int> reads_;
-  std::vector<int> reader_;  // the last step that reads the slot
-  std::vector<bool> gone_;   // steps that are part of a chain behind them
+  std::vector<int> only_reader_;
+  std::vector<bool> gone_;  // steps that are part of a chain behind them
 };
 
 }  // namespace

@@ -19,12 +19,8 @@ constexpr Fusible kFusible[] = {{"matmul", "matmul_epilogue"},
 
 class EpilogueFusion {
  public:
-  explicit EpilogueFusion(Program program) : program_(std::move(program)) {
-    reads_ = count_reads(program_);
-    reader_.assign(program_.slots.size(), -1);
+  explicit EpilogueFusion(Program program) : program_(std::move(program)), only_reader_(only_readers(program_)) {
     gone_.assign(program_.steps.size(), false);
-    for (std::size_t s = 0; s < program_.steps.size(); ++s)
-      for (const int input : program_.steps[s].inputs) reader_[at(input)] = static_cast<int>(s);
   }
 
   Program run() {
@@ -32,19 +28,12 @@ class EpilogueFusion {
       for (const Fusible& f : kFusible)
         if (!gone_[s] && program_.steps[s].operation->name == f.product) fuse(s, operation_named(f.fused));
     }
-    std::vector<Step> rest;
-    for (std::size_t s = 0; s < program_.steps.size(); ++s)
-      if (!gone_[s]) rest.push_back(std::move(program_.steps[s]));
-    program_.steps = std::move(rest);
-    return compact(program_);
+    return without(std::move(program_), gone_);
   }
 
  private:
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
   const Spec& spec(int slot) const { return program_.slots[at(slot)].spec; }
-
-  // The step that alone reads the slot; -1 if there is none, or an output or a variable reads it too.
-  int only_reader(int slot) const { return reads_[at(slot)] == 1 ? reader_[at(slot)] : -1; }
 
   // The other operand of add(product, bias) if it is a vector along the product's last axis.
   std::optional<int> bias_of(const Step& add, int product) const {
@@ -73,7 +62,7 @@ class EpilogueFusion {
 
   // The result of the step that alone reads the slot and converts it; -1 if there is none. The step is added to `path`.
   int converted(int slot, DType dtype, std::vector<int>& path) const {
-    const int reader = only_reader(slot);
+    const int reader = only_reader_[at(slot)];
     if (reader < 0 || std::string_view(program_.steps[at(reader)].operation->name) != "cast") return -1;
     const int result = program_.steps[at(reader)].outputs[0];
     if (spec(result).dtype != dtype) return -1;
@@ -93,7 +82,7 @@ class EpilogueFusion {
   // `product`: the step's result in float32, by the conversions of `path`.
   void fuse_wide(std::size_t s, const Operation& fused, int product, std::vector<int> path) {
     Step& step = program_.steps[s];
-    const int add = only_reader(product);
+    const int add = only_reader_[at(product)];
     if (add < 0) return;
     const std::optional<int> bias = bias_of(program_.steps[at(add)], product);
     if (!bias) return;
@@ -103,7 +92,7 @@ class EpilogueFusion {
     std::string activation = "none";
     // The step that alone reads the result, and goes, if the test holds.
     const auto take = [&](const auto& test, const char* name) {
-      const int reader = only_reader(result);
+      const int reader = only_reader_[at(result)];
       if (reader < 0 || !test(program_.steps[at(reader)])) return false;
       path.push_back(reader);
       result = program_.steps[at(reader)].outputs[0];
@@ -129,9 +118,8 @@ class EpilogueFusion {
   }
 
   Program program_;
-  std::vector<int> reads_;
-  std::vector<int> reader_;  // the last step that reads the slot
-  std::vector<bool> gone_;   // steps that another has taken in
+  std::vector<int> only_reader_;
+  std::vector<bool> gone_;  // steps that another has taken in
 };
 
 }  // namespace

@@ -15,24 +15,18 @@ namespace {
 
 class NormFusion {
  public:
-  explicit NormFusion(Program program) : program_(std::move(program)), reads_(count_reads(program_)) {
+  explicit NormFusion(Program program)
+      : program_(std::move(program)), reads_(count_reads(program_)), only_reader_(only_readers(program_)) {
     maker_.assign(program_.slots.size(), -1);
-    reader_.assign(program_.slots.size(), -1);
     gone_.assign(program_.steps.size(), false);
-    for (std::size_t s = 0; s < program_.steps.size(); ++s) {
-      for (const int input : program_.steps[s].inputs) reader_[at(input)] = static_cast<int>(s);
+    for (std::size_t s = 0; s < program_.steps.size(); ++s)
       for (const int output : program_.steps[s].outputs) maker_[at(output)] = static_cast<int>(s);
-    }
   }
 
   Program run() {
     for (std::size_t s = 0; s < program_.steps.size(); ++s)
       if (is(program_.steps[s], "batch_normalization") && plain(program_.steps[s])) fuse(s);
-    std::vector<Step> rest;
-    for (std::size_t s = 0; s < program_.steps.size(); ++s)
-      if (!gone_[s]) rest.push_back(std::move(program_.steps[s]));
-    program_.steps = std::move(rest);
-    return dead_code(std::move(program_));
+    return without(std::move(program_), gone_);
   }
 
  private:
@@ -43,8 +37,8 @@ class NormFusion {
 
   // The step that alone reads the slot, once, if it has this name; −1 if there is none.
   int only_reader(int slot, std::string_view name) const {
-    if (reads_[at(slot)] != 1 || reader_[at(slot)] < 0) return -1;
-    return is(program_.steps[at(reader_[at(slot)])], name) ? reader_[at(slot)] : -1;
+    const int reader = only_reader_[at(slot)];
+    return reader >= 0 && is(program_.steps[at(reader)], name) ? reader : -1;
   }
   const Step* made_by(const char* name, int slot) const {
     const int maker = maker_[at(slot)];
@@ -158,8 +152,8 @@ class NormFusion {
 
   Program program_;
   std::vector<int> reads_;
-  std::vector<int> maker_;   // slot → step; −1 if none
-  std::vector<int> reader_;  // the last step that reads the slot
+  std::vector<int> only_reader_;
+  std::vector<int> maker_;  // slot → step; −1 if none
   std::vector<bool> gone_;
 };
 

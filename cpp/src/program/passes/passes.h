@@ -59,6 +59,10 @@ Program hoisting(Program program);
 std::vector<bool> state_only(const Program& program);
 // How often each slot is read: by steps, outputs and assignments.
 std::vector<int> count_reads(const Program& program);
+// Per slot: the step that alone reads it, once; -1 if there is none, or an output or a variable reads it too.
+std::vector<int> only_readers(const Program& program);
+// Drops the steps that are gone, for others have taken them in, and then what nobody uses any more.
+Program without(Program program, const std::vector<bool>& gone);
 // Reads of `from` become reads of `to`, everywhere.
 void replace_slots(Program& program, const std::vector<int>& replacement);
 // Renumbers slots so that only those in use remain, in order of definition.

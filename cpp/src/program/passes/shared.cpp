@@ -42,6 +42,24 @@ std::vector<int> count_reads(const Program& program) {
   return reads;
 }
 
+std::vector<int> only_readers(const Program& program) {
+  std::vector<int> reader(program.slots.size(), -1);
+  for (std::size_t s = 0; s < program.steps.size(); ++s)
+    for (const int input : program.steps[s].inputs) reader[static_cast<std::size_t>(input)] = static_cast<int>(s);
+  const std::vector<int> reads = count_reads(program);
+  for (std::size_t slot = 0; slot < reader.size(); ++slot)
+    if (reads[slot] != 1) reader[slot] = -1;
+  return reader;
+}
+
+Program without(Program program, const std::vector<bool>& gone) {
+  std::vector<Step> rest;
+  for (std::size_t s = 0; s < program.steps.size(); ++s)
+    if (!gone[s]) rest.push_back(std::move(program.steps[s]));
+  program.steps = std::move(rest);
+  return dead_code(std::move(program));
+}
+
 void replace_slots(Program& program, const std::vector<int>& replacement) {
   const auto replace = [&](int& slot) {
     while (replacement[static_cast<std::size_t>(slot)] != slot) slot = replacement[static_cast<std::size_t>(slot)];
