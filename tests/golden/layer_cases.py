@@ -148,6 +148,29 @@ CASES = {
         [(2, 4, 2)],
         {},
     ),
+    "conv_lstm1d": ("ConvLSTM1D(2, 3, return_sequences=True)", [(2, 3, 5, 2)], {}),
+    "conv_lstm2d": ("ConvLSTM2D(2, (3, 2))", [(2, 3, 4, 5, 2)], {}),
+    "conv_lstm2d_same_stride": (
+        "ConvLSTM2D(2, 3, strides=2, padding='same', return_state=True, go_backwards=True)",
+        [(1, 3, 5, 4, 1)],
+        {},
+    ),
+    "conv_lstm2d_dilated": (
+        "ConvLSTM2D(1, 2, dilation_rate=2, use_bias=False, recurrent_activation='hard_sigmoid')",
+        [(1, 2, 5, 4, 1)],
+        {},
+    ),
+    "conv_lstm2d_channels_first": (
+        "ConvLSTM2D(2, 3, data_format='channels_first', return_sequences=True)",
+        [(1, 2, 2, 4, 5)],
+        {},
+    ),
+    "conv_lstm3d": ("ConvLSTM3D(1, 2)", [(1, 2, 3, 2, 3, 2)], {}),
+    "bidirectional_conv_lstm2d": (
+        "Bidirectional(layers.ConvLSTM2D(2, 2, return_sequences=True))",
+        [(1, 3, 3, 2, 1)],
+        {},
+    ),
     "bidirectional_concat": (
         "Bidirectional(layers.GRU(2, return_sequences=True))",
         [(2, 3, 2)],
@@ -284,6 +307,8 @@ CONFIGS = [
     "Conv2DTranspose(2, 3, strides=2, output_padding=1)",
     "Conv3D(2, 3)",
     "Conv3DTranspose(2, 3)",
+    "ConvLSTM1D(2, 3)",
+    "ConvLSTM2D(2, 3, dropout=0.1, return_sequences=True)",
     "Cropping1D()",
     "Cropping2D(1)",
     "Cropping3D()",

@@ -83,6 +83,8 @@ _MODULES = {
     "reshaping.up_sampling": "UpSampling1D UpSampling2D UpSampling3D",
     "reshaping.zero_padding": "ZeroPadding1D ZeroPadding2D ZeroPadding3D",
     "rnn.bidirectional": "Bidirectional",
+    "rnn.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
+    "rnn.conv_lstm_cell": "ConvLSTM1DCell ConvLSTM2DCell ConvLSTM3DCell",
     "rnn.gru": "GRU GRUCell",
     "rnn.lstm": "LSTM LSTMCell",
     "rnn.rnn": "RNN",

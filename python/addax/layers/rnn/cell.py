@@ -82,8 +82,8 @@ class RecurrentCell(Layer):
         Random numbers are drawn here: the dropout pattern of a sequence is one for all its
         steps (Gal and Ghahramani, 2016).
         """
-        dropped = self._pattern(batch_size, self.kernel.shape[0], self.dropout, training)
-        recurrent = self._pattern(batch_size, self.units, self.recurrent_dropout, training)
+        dropped = self._input_pattern(batch_size, training)
+        recurrent = self._state_pattern(batch_size, training)
         return lambda inputs: self._project(inputs, dropped), self.make_step(recurrent)
 
     def _project(self, inputs, dropped):
@@ -112,7 +112,7 @@ class RecurrentCell(Layer):
             computed, and the last states.
         """
         batch_size = ops.shape(sequences)[0]
-        dropped = self._pattern(batch_size, self.kernel.shape[0], self.dropout, training)
+        dropped = self._input_pattern(batch_size, training)
         if dropped is not None:
             dropped = ops.expand_dims(dropped, 1)
         return self.run_steps(self._project(sequences, dropped), states, mask, **order)
@@ -128,11 +128,19 @@ class RecurrentCell(Layer):
     def add_input_bias(self, projected):
         return projected if self.bias is None else projected + self.bias
 
-    def _pattern(self, batch_size, width, rate, training):
-        """Zeros and `1 / (1 - rate)`s of shape (batch, width); None if nothing is dropped."""
+    def _input_pattern(self, batch_size, training: bool):
+        """Factors that drop inputs; None if none are dropped."""
+        return self._pattern((batch_size, self.kernel.shape[0]), self.dropout, training)
+
+    def _state_pattern(self, batch_size, training: bool):
+        """Factors that drop the state where it enters the product; None if none are dropped."""
+        return self._pattern((batch_size, self.units), self.recurrent_dropout, training)
+
+    def _pattern(self, shape, rate, training):
+        """Zeros and `1 / (1 - rate)`s of the given shape; None if nothing is dropped."""
         if not training or rate == 0:
             return None
-        ones = ops.ones((batch_size, width), dtype=self.compute_dtype)
+        ones = ops.ones(shape, dtype=self.compute_dtype)
         return random.dropout(ones, rate, seed=self.seed_generator)
 
     def call(self, inputs, states, training=False):

@@ -15,9 +15,11 @@ def cell_option(name: str) -> property:
 
 
 class CellLayer(RNN):
-    """Base of SimpleRNN, LSTM and GRU: the config is that of `RNN` and of the cell in one."""
+    """Base of SimpleRNN, LSTM, GRU, ConvLSTM: the config is that of `RNN` and the cell in one."""
 
-    units = cell_option("units")
+    # Rank of the sequences.
+    input_ndim = 3
+
     use_bias = cell_option("use_bias")
     kernel_initializer = cell_option("kernel_initializer")
     recurrent_initializer = cell_option("recurrent_initializer")
@@ -34,7 +36,7 @@ class CellLayer(RNN):
 
     def __init__(self, cell, **kwargs):
         super().__init__(cell, **kwargs)
-        self.input_spec = InputSpec(ndim=3)
+        self.input_spec = InputSpec(ndim=self.input_ndim)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

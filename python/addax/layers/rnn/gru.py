@@ -160,6 +160,7 @@ class GRU(CellLayer):
     Call arguments and result are those of `RNN`.
     """
 
+    units = cell_option("units")
     activation = cell_option("activation")
     recurrent_activation = cell_option("recurrent_activation")
     reset_after = cell_option("reset_after")

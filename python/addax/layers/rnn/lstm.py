@@ -92,14 +92,21 @@ class LSTMCell(RecurrentCell):
     def make_step(self, dropped):
         def step(projected, states):
             h, c = states
-            h = h if dropped is None else h * dropped
-            z = projected + ops.matmul(h, self.recurrent_kernel)
-            i, f, g, o = ops.split(z, 4, axis=-1)
+            i, f, g, o = self.split_gates(projected + self.recurrent_product(h, dropped))
             c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
             h = self.recurrent_activation(o) * self.activation(c)
             return h, [h, c]
 
         return step
+
+    def recurrent_product(self, h, dropped):
+        """What the state adds to the gates; `dropped` as of `make_step`."""
+        h = h if dropped is None else h * dropped
+        return ops.matmul(h, self.recurrent_kernel)
+
+    def split_gates(self, z) -> list:
+        """The parts i, f, g, o of the gates, which stand side by side."""
+        return ops.split(z, 4, axis=-1)
 
     def has_operation(self):
         return (
@@ -129,6 +136,7 @@ class LSTM(CellLayer):
     Call arguments and result are those of `RNN`; the states are `[h, c]`.
     """
 
+    units = cell_option("units")
     activation = cell_option("activation")
     recurrent_activation = cell_option("recurrent_activation")
     unit_forget_bias = cell_option("unit_forget_bias")

@@ -8,7 +8,7 @@ from addax import ops, tree
 from addax.backend.variable import Variable
 from addax.layers.layer import Layer
 from addax.layers.rnn import streaming
-from addax.layers.rnn.cell import begin, runs_whole
+from addax.layers.rnn.cell import RecurrentCell, begin, runs_whole
 from addax.layers.rnn.recurrence import run_steps
 from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
 from addax.saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -190,15 +190,16 @@ class RNN(Layer):
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, time = sequences_shape[0], sequences_shape[1]
-        size = self._output_size
-        sizes = tuple(size) if isinstance(size, list | tuple) else (size,)
+        if isinstance(self.cell, RecurrentCell):
+            step_shape = (batch, *sequences_shape[2:])
+            (_, *sizes), states = self.cell.compute_output_shape(step_shape)
+        else:
+            size = self._output_size
+            sizes = list(size) if isinstance(size, list | tuple) else [size]
+            states = tree.map_structure(lambda n: (batch, n), self.state_size)
+            states = [states] if isinstance(self.state_size, int) else states
         output = (batch, time, *sizes) if self.return_sequences else (batch, *sizes)
-        if not self.return_state:
-            return output
-        states = tree.map_structure(lambda n: (batch, n), self.state_size)
-        if isinstance(self.state_size, int):
-            states = [states]
-        return (output, *states)
+        return (output, *states) if self.return_state else output
 
     def compute_mask(self, inputs, mask=None):
         # Flattened, for inputs and states come in one list where a list is given.

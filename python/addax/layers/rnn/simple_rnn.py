@@ -92,6 +92,7 @@ class SimpleRNN(CellLayer):
     Call arguments and result are those of `RNN`.
     """
 
+    units = cell_option("units")
     activation = cell_option("activation")
 
     def __init__(
