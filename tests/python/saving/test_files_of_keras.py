@@ -60,12 +60,17 @@ def test_models_predict_as_in_keras(files, name):
     folder, expected, _ = files
     if name not in expected["models"]:
         pytest.skip("this version of Keras has not all of its layers")
-    if name == "conv_lstm2d" and not hasattr(keras.layers, "ConvLSTM2D"):
-        pytest.skip("there is no layer ConvLSTM2D")
     found = paths(folder / "models", name)
     assert len(found) >= 3
+
+    def fresh():
+        if name == "conv_lstm2d":
+            # The gates of Keras 2 are hard sigmoids by default; a file with the topology says so.
+            return keras.models.clone_model(keras.saving.load_model(found[0]))
+        return interop_models.MODELS[name](keras)
+
     for path in found:
-        model = read(path, lambda: interop_models.MODELS[name](keras))
+        model = read(path, fresh)
         assert_outputs(model, expected["models"][name], path)
 
 
