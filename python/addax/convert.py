@@ -19,7 +19,7 @@ _BATCH = 2
 # Of dimensions that the model leaves open; some want larger images than others.
 _OPEN_SIZES = (16, 128)
 _CANNOT_RUN = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
-_WEIGHTS = ".weights.h5"
+_WEIGHTS = (".weights.h5", ".safetensors")  # endings of weights alone
 
 
 @dataclass
@@ -52,7 +52,8 @@ def convert(
 
     Args:
         source: Whatever `load_model` takes, or a file of weights if `model` is given.
-        target: Whatever `Model.save` takes, or a file ending in `.weights.h5` for weights alone.
+        target: Whatever `Model.save` takes, or a file ending in `.weights.h5` or
+            `.safetensors` for weights alone.
         model: A saved model that the weights in `source` belong to.
         custom_objects: Dict from names in the file to custom classes and functions.
         include_optimizer: Whether the optimizer's state is taken along.
@@ -81,6 +82,8 @@ def convert(
         _save(original, written, options)
         copy = _load_again(written, source, model, custom_objects)
         report = _compare(original, copy, exact=not options.get("quantize"))
+        if written.endswith(_WEIGHTS) and original.optimizer is not None:
+            report.optimizer = f"{type(original.optimizer).__name__}, left out"
         report.bytes_before, report.bytes_after = _size(source), _size(written)
         if os.path.isdir(target):  # what else is in it stays
             _save(original, target, options)
@@ -223,8 +226,9 @@ def add_command(commands: Any) -> None:
     added = commands.add_parser(
         "convert",
         help="convert a saved model to another format",
-        description="Converts between model folders (what TensorFlow.js reads and writes), .keras, "
-        ".h5 and .safetensors files, and to .weights.h5; checks that the result is the same.",
+        description="Converts between model folders (what TensorFlow.js reads and writes), .keras "
+        "and .h5 files, and to .weights.h5 and .safetensors for weights alone; checks that the "
+        "result is the same.",
     )
     added.add_argument("source", metavar="IN", help="a saved model, or weights with --model")
     added.add_argument(
