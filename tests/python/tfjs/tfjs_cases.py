@@ -392,6 +392,29 @@ CASES = {
         "timeDistributed({layer: flatten()}), timeDistributed({layer: dense({units: 2})})",
         "TimeDistributed(Conv2D(2, 2)), TimeDistributed(Flatten()), TimeDistributed(Dense(2))",
     ),
+    "conv_lstm2d": Case(
+        [(3, 5, 4, 2)],
+        "convLstm2d({filters: 3, kernelSize: 2})",
+        "ConvLSTM2D(3, 2, recurrent_activation='sigmoid')",
+    ),
+    "conv_lstm2d_options": Case(
+        [(3, 6, 5, 2)],
+        "convLstm2d({filters: 3, kernelSize: [3, 2], strides: 2, padding: 'same', "
+        "recurrentActivation: 'sigmoid', returnSequences: true, goBackwards: true}), "
+        "convLstm2d({filters: 2, kernelSize: 2, useBias: false, activation: 'relu'})",
+        "ConvLSTM2D(3, (3, 2), strides=2, padding='same', return_sequences=True, "
+        "go_backwards=True), ConvLSTM2D(2, 2, use_bias=False, activation='relu')",
+    ),
+    "conv_lstm2d_dilated": Case(
+        [(2, 6, 6, 1)],
+        "convLstm2d({filters: 2, kernelSize: 2, dilationRate: 2})",
+        "ConvLSTM2D(2, 2, dilation_rate=2)",
+    ),
+    "conv_lstm2d_channels_first": Case(
+        [(2, 2, 5, 4)],
+        "convLstm2d({filters: 2, kernelSize: 2, dataFormat: 'channelsFirst'})",
+        "ConvLSTM2D(2, 2, data_format='channels_first')",
+    ),
     "masked_lstm": Case(
         [(5,)],
         "embedding({inputDim: 4, outputDim: 3, maskZero: true}), "
@@ -427,6 +450,12 @@ CASES = {
         [(4,)],
         "reshape({targetShape: [4]}), categoryEncoding({numTokens: 5, outputMode: 'multiHot'})",
         "Reshape((4,)), CategoryEncoding(5, output_mode='multi_hot')",
+        ids=5,
+    ),
+    "category_encoding_one_hot": Case(
+        [(1,)],
+        "reshape({targetShape: [1]}), categoryEncoding({numTokens: 5, outputMode: 'oneHot'})",
+        "Reshape((1,)), CategoryEncoding(5, output_mode='one_hot')",
         ids=5,
     ),
     "category_encoding_count": Case(
