@@ -17,7 +17,7 @@ from addax import convert, installed_library
 from addax.trials import largest_difference, nested, sample_inputs
 
 TOLERANCE = 1e-4
-_SAYS_WHAT_IS_WRONG = (ValueError, TypeError, OSError, MemoryError, ImportError)
+_SAYS_WHAT_IS_WRONG = (ValueError, TypeError, IndexError, OSError, MemoryError, ImportError)
 
 
 class UsageError(Exception):
