@@ -15,7 +15,7 @@ def compile_config_of_today(training: dict[str, Any]) -> dict[str, Any]:
     Args:
         training: `training_config` of a legacy file, or `compile_config` of a `.keras` file.
     """
-    config = {
+    config: dict[str, Any] = {
         key: _object(training[key])
         for key in ("loss", "loss_weights", "metrics", "weighted_metrics")
         if key in training

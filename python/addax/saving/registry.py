@@ -123,7 +123,7 @@ def refusal(class_name: str) -> str | None:
     return reason and f"Layer class '{class_name}' is not supported: {reason}"
 
 
-def find_function(name: str):
+def find_function(name: str) -> Any:
     """The built-in function of that name: activation, loss, metric, regularizer, operation."""
     for kind in ("activations", "losses", "metrics", "regularizers"):
         found = functions(kind).get(name)
@@ -202,7 +202,7 @@ def op_functions() -> dict[str, Any]:
     return found
 
 
-def op_function(name: str):
+def op_function(name: str) -> Any:
     """The function of `addax.ops` that a config names.
 
     Raises:
@@ -214,7 +214,7 @@ def op_function(name: str):
     return found
 
 
-def op_from_keras(class_name: str, config: dict[str, Any]):
+def op_from_keras(class_name: str, config: dict[str, Any]) -> Any:
     """A `FunctionOperation` for an operation of a Keras 3 file (class "Sum", config its arguments).
 
     Returns:

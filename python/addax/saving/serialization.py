@@ -56,7 +56,7 @@ def in_safe_mode() -> bool:
 # Writing
 
 
-def serialize_keras_object(obj) -> Any:
+def serialize_keras_object(obj: Any) -> Any:
     """The config of an object: plain values, lists and dicts that `deserialize_keras_object` reads.
 
     Objects with `get_config` become `{"module", "class_name", "config", "registered_name"}`, built
@@ -91,7 +91,7 @@ def serialize_keras_object(obj) -> Any:
     return _object_config(obj)
 
 
-def _object_config(obj) -> dict[str, Any]:
+def _object_config(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     place = registry.place_of(cls)
     module: str | None
@@ -118,7 +118,7 @@ def _object_config(obj) -> dict[str, Any]:
     return config
 
 
-def _plain_config(obj) -> dict[str, Any]:
+def _plain_config(obj: Any) -> dict[str, Any]:
     config = obj.get_config()
     if not isinstance(config, dict):
         raise TypeError(
@@ -127,7 +127,7 @@ def _plain_config(obj) -> dict[str, Any]:
     return serialize_keras_object(config)
 
 
-def _function_config(function) -> dict[str, Any]:
+def _function_config(function: Any) -> dict[str, Any]:
     name = get_registered_name(function)
     if name == "<lambda>":
         warnings.warn(
@@ -149,7 +149,7 @@ def _named(class_name: str, name: str) -> dict[str, Any]:
     }
 
 
-def _special_config(obj) -> Any:
+def _special_config(obj: Any) -> Any:
     from addax.backend.keras_tensor import KerasTensor
     from addax.backend.tensor import is_tensor
 
@@ -191,7 +191,7 @@ def _special_config(obj) -> Any:
     return None
 
 
-def _array_config(class_name: str, array) -> dict[str, Any]:
+def _array_config(class_name: str, array: Any) -> dict[str, Any]:
     return {
         "class_name": class_name,
         "config": {"value": array.tolist(), "dtype": array.dtype.name},
@@ -202,12 +202,12 @@ def _array_config(class_name: str, array) -> dict[str, Any]:
 
 
 def deserialize_keras_object(
-    config,
+    config: Any,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     *,
     module_objects: Mapping[str, Any] | None = None,
-):
+) -> Any:
     """The object of a config that `serialize_keras_object` or Keras wrote.
 
     Args:
@@ -255,7 +255,7 @@ def deserialize_keras_object(
     return _deserialize_object(config, custom_objects, module_objects)
 
 
-def _deserialize_object(config: dict, custom_objects, module_objects):
+def _deserialize_object(config: dict, custom_objects: Any, module_objects: Any) -> Any:
     shared_id = _shared_id(config)
     outermost = _state.shared is None
     shared: dict[Any, Any] = {} if _state.shared is None else _state.shared
@@ -279,7 +279,7 @@ def _deserialize_object(config: dict, custom_objects, module_objects):
             _state.shared = None
 
 
-def _make(config: dict, custom_objects, module_objects):
+def _make(config: dict, custom_objects: Any, module_objects: Any) -> Any:
     class_name, inner = config["class_name"], config["config"]
     module = config.get("module")
     if module is not None and not isinstance(module, str):
@@ -324,7 +324,7 @@ def _make(config: dict, custom_objects, module_objects):
     return instance
 
 
-def _build_and_compile(instance, config: dict, class_name: str) -> None:
+def _build_and_compile(instance: Any, config: dict, class_name: str) -> None:
     build_config = config.get("build_config")
     if build_config and not getattr(instance, "built", True):
         if not isinstance(build_config, dict):
@@ -335,7 +335,9 @@ def _build_and_compile(instance, config: dict, class_name: str) -> None:
         instance.compile_from_config(compile_config)
 
 
-def _find_class(config, module, class_name, custom_objects, module_objects):
+def _find_class(
+    config: dict, module: str | None, class_name: str, custom_objects: Any, module_objects: Any
+) -> Any:
     for name in (config.get("registered_name"), class_name):
         if isinstance(name, str):
             found = get_registered_object(name, custom_objects)
@@ -351,7 +353,7 @@ def _find_class(config, module, class_name, custom_objects, module_objects):
     return registry.find_class(module, class_name)
 
 
-def _find_function(config: dict, custom_objects):
+def _find_function(config: dict, custom_objects: Any) -> Any:
     name = config["config"]
     if isinstance(name, dict):
         name = name.get("name") or name.get("value")
@@ -371,7 +373,7 @@ def _find_function(config: dict, custom_objects):
     return found
 
 
-def _shared_id(config: dict):
+def _shared_id(config: dict) -> tuple | None:
     shared = config.get("shared_object_id")
     if shared is None and isinstance(config.get("config"), dict):
         shared = config["config"].get("shared_object_id")  # Keras 2
@@ -379,16 +381,16 @@ def _shared_id(config: dict):
 
 
 class _container:
-    def __enter__(self):
+    def __enter__(self) -> None:
         if _state.containers >= _DEEPEST_CONTAINER:
             raise ValueError(f"The config is nested more than {_DEEPEST_CONTAINER} deep.")
         _state.containers += 1
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         _state.containers -= 1
 
 
-def _special_object(class_name: str, config):
+def _special_object(class_name: str, config: Any) -> Any:
     if not isinstance(config, dict):
         raise ValueError(f"`config` of '{class_name}' must be a dict. Received: {_shown(config)}")
     try:
@@ -401,7 +403,7 @@ def _special_object(class_name: str, config):
         ) from error
 
 
-def _array_of(config):
+def _array_of(config: Any) -> Any:
     import numpy as np
 
     dtype = config.get("dtype", "float32")
@@ -419,28 +421,28 @@ _ARRAY_DTYPES = frozenset(
 )
 
 
-def _tensor_of(config):
+def _tensor_of(config: Any) -> Any:
     from addax.backend.tensor import convert_to_tensor
 
     return convert_to_tensor(_array_of(config))
 
 
-def _keras_tensor_of(config):
+def _keras_tensor_of(config: Any) -> Any:
     from addax.backend.keras_tensor import KerasTensor
 
     return KerasTensor(config["shape"], dtype=config["dtype"])
 
 
-def _bytes_of(config):
+def _bytes_of(config: Any) -> Any:
     return str(config["value"]).encode("latin-1")
 
 
-def _slice_of(config):
+def _slice_of(config: Any) -> Any:
     parts = [config.get(name) for name in ("start", "stop", "step")]
     return slice(*(deserialize_keras_object(part) for part in parts))
 
 
-def _tuple_of(config):
+def _tuple_of(config: Any) -> Any:
     return tuple(deserialize_keras_object(x) for x in config["value"])
 
 
@@ -457,6 +459,6 @@ _SPECIAL = {
 }
 
 
-def _shown(config) -> str:
+def _shown(config: Any) -> str:
     text = repr(config)
     return text if len(text) <= _SHOWN_CONFIG else text[: _SHOWN_CONFIG - 3] + "..."

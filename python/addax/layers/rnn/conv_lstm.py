@@ -115,21 +115,20 @@ class ConvLSTM(CellLayer):
             **kwargs,
         )
 
-    @property
-    def input_ndim(self) -> int:
-        return self.cell_class.rank + 3
-
 
 class ConvLSTM1D(ConvLSTM):
     __doc__ = ConvLSTM.__doc__
     cell_class = ConvLSTM1DCell
+    input_ndim = 4
 
 
 class ConvLSTM2D(ConvLSTM):
     __doc__ = ConvLSTM.__doc__
     cell_class = ConvLSTM2DCell
+    input_ndim = 5
 
 
 class ConvLSTM3D(ConvLSTM):
     __doc__ = ConvLSTM.__doc__
     cell_class = ConvLSTM3DCell
+    input_ndim = 6
