@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 from pathlib import Path
 
 import addax as keras
+import interop_models
 import numpy as np
 import pytest
 from addax import cli, layers
@@ -60,6 +62,20 @@ def test_a_model_stays_the_same_in_another_format(saved, tmp_path, source, targe
     assert (report.weights_apart, report.outputs_apart, report.not_run) == (0, 0, "")
     assert report.optimizer.startswith("Adam at step ")
     assert report.parameters == before.count_params() and report.layers == len(before.layers)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # what a browser does not know, for one
+@pytest.mark.parametrize("name", interop_models.MODELS)
+def test_each_kind_of_model_goes_through_all_formats_and_back(tmp_path, name):
+    model = interop_models.build(name, keras)
+    model.save(tmp_path / "first")
+    formats = ["first", "second.keras", "third.h5", "last"]
+    for source, target in itertools.pairwise(formats):
+        report = convert(tmp_path / source, tmp_path / target)
+        assert (report.weights_apart, report.outputs_apart, report.not_run) == (0, 0, "")
+    last = keras.models.load_model(tmp_path / "last")
+    for ours, theirs in zip(interop_models.outputs(last), interop_models.outputs(model)):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("target", ["out.weights.h5", "out.safetensors"])
