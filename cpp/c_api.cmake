@@ -2,7 +2,7 @@
 if(NOT ADDAX_BUILD_C_LIBRARY)
   return()
 endif()
-add_library(addax_c SHARED src/file/c_api.cpp)
+add_library(addax_c SHARED src/c_api/c_api.cpp)
 add_library(addax::addax_c ALIAS addax_c)
 target_include_directories(addax_c PUBLIC
   $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}> PRIVATE src)

@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "cpp" / "src"
 HEADERS = ROOT / "cpp" / "include"
-FLOORS = ("base", "tensor", "kernels", "ops", "tape", "program", "file")
+FLOORS = ("base", "tensor", "kernels", "ops", "tape", "program", "file", "layers", "c_api")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"].*\n', re.M)
 TOKEN = re.compile(

@@ -59,7 +59,7 @@ std::vector<int> Arguments::list(const std::string& option, std::vector<int> oth
 
 Model load_model(const Arguments& arguments) {
   if (arguments.words().empty()) throw UsageError{"which model? The folder that model.save wrote, or its model.json"};
-  return Model::load(arguments.words()[0]);
+  return load_layers_model(arguments.words()[0]);
 }
 
 std::string shape_text(const Dims& dims) {

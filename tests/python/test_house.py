@@ -16,16 +16,17 @@ SOURCES = ROOT / "cpp" / "src"
 PACKAGE = ROOT / "python" / "addax"
 
 # Each floor of the core may use those before it.
-CORE_FLOORS = ("base", "kernels", "tensor", "ops", "tape", "program", "file")
+CORE_FLOORS = ("base", "kernels", "tensor", "ops", "tape", "program", "file", "layers", "c_api")
 PUBLIC_HEADERS = {
-    "addax.h": "file",
+    "addax.h": "layers",
     "attributes.h": "ops",
     "batch_loop.h": "program",
-    "c_api.h": "file",
+    "c_api.h": "c_api",
     "control.h": "ops",
     "dtype.h": "tensor",
     "error.h": "base",
     "export.h": "base",
+    "layers_model.h": "layers",
     "model.h": "file",
     "model_file.h": "file",
     "ops.h": "ops",

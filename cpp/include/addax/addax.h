@@ -6,6 +6,7 @@
 #include "addax/control.h"
 #include "addax/dtype.h"
 #include "addax/error.h"
+#include "addax/layers_model.h"
 #include "addax/model.h"
 #include "addax/model_file.h"
 #include "addax/ops.h"

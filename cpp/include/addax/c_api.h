@@ -89,8 +89,8 @@ typedef struct addax_buffer {
 
 typedef struct addax_model addax_model;
 
-/* The folder that `model.save` wrote, or its model.json. The weights are mapped: the file must not be shortened in
- * place while the model lives. */
+/* The folder that `model.save` wrote, or its model.json; also TensorFlow.js's own, for prediction alone
+ * (layers_model.h). The weights are mapped: the file must not be shortened in place while the model lives. */
 ADDAX_C_API addax_status addax_model_load(const char* path, addax_model** model);
 /* The text of model.json and the bytes of the weights files, one after the other. The weights are borrowed: they must
  * outlive the model and its sessions. */

@@ -23,6 +23,7 @@
 namespace ADDAX_API addax {
 
 struct ModelImpl;
+struct ModelMaker;
 
 /// An input or output of a model. A size that the model leaves open (batch, time) is an unknown dimension.
 struct Port {
@@ -123,6 +124,7 @@ class Model {
 
  private:
   friend class Session;
+  friend struct ModelMaker;
   explicit Model(std::shared_ptr<ModelImpl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<ModelImpl> impl_;
 };

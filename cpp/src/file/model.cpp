@@ -169,9 +169,17 @@ const VariablePtr* ModelImpl::find(std::string_view variable) const {
   return nullptr;
 }
 
-// ---- Loading
+void ModelImpl::set_predict(const ProgramPtr& recorded, std::vector<std::string> output_names) {
+  ModelProgram program;
+  program.recorded = recorded;
+  program.outputs = std::move(output_names);
+  program.x = recorded->inputs.size();
+  const ModelProgram& kept = programs.insert_or_assign("predict", std::move(program)).first->second;
+  inputs = input_ports(kept, 0, kept.x);
+  outputs = output_ports(kept);
+}
 
-namespace {
+// ---- Loading
 
 std::shared_ptr<ModelImpl> make_model(file::Document document) {
   auto model = std::make_shared<ModelImpl>();
@@ -196,8 +204,6 @@ std::shared_ptr<ModelImpl> make_model(file::Document document) {
   model->json = std::move(document.text);
   return model;
 }
-
-}  // namespace
 
 Model Model::load(const std::string& path) {
   return Model(make_model(file::read_document(path, file::Memory::borrowed)));

@@ -7,6 +7,7 @@
 #include "addax/model.h"
 #include "addax/model_file.h"
 #include "addax/replay.h"
+#include "file/document.h"
 #include "file/json.h"
 
 namespace addax {
@@ -50,6 +51,15 @@ struct ModelImpl {
   // Programs that assign write to variables that all sessions share: one at a time. The others need no turn.
   std::unique_lock<std::mutex> take_turn(const Program& program);
   const VariablePtr* find(std::string_view variable) const;  // nullptr if there is none
+  // Gives a model without programs one to predict with; its inputs are data.
+  void set_predict(const ProgramPtr& recorded, std::vector<std::string> outputs);
+};
+
+std::shared_ptr<ModelImpl> make_model(file::Document document);
+
+// Makes handles for what a floor above has loaded.
+struct ModelMaker {
+  static Model make(std::shared_ptr<ModelImpl> impl) { return Model(std::move(impl)); }
 };
 
 // What `predict` gives for the inputs of the check pair. Variables that it assigns (states of stateful layers, random

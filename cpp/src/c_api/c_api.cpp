@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-#include "addax/model.h"
+#include "addax/layers_model.h"
 #include "addax/session.h"
 #include "addax/threads.h"
 #include "base/status_of.h"
@@ -212,7 +212,7 @@ void addax_stop_threads(void) { addax::stop_threads(); }
 addax_status addax_model_load(const char* path, addax_model** model) {
   return guarded([&] {
     addax_model*& result = need(model, "model");
-    result = new addax_model(Model::load(&need(path, "path")));
+    result = new addax_model(addax::load_layers_model(&need(path, "path")));
   });
 }
 
@@ -223,7 +223,8 @@ addax_status addax_model_load_memory(const char* json, size_t json_bytes, const 
     const std::string_view text(&need(json, "json"), json_bytes);
     if (weights == nullptr && weights_bytes > 0)
       fail(ErrorKind::value, "'weights' is NULL; it has ", weights_bytes, " bytes");
-    result = new addax_model(Model::load(text, std::span(static_cast<const std::uint8_t*>(weights), weights_bytes)));
+    result = new addax_model(
+        addax::load_layers_model(text, std::span(static_cast<const std::uint8_t*>(weights), weights_bytes)));
   });
 }
 

@@ -1,0 +1,171 @@
+// Topologies of TensorFlow.js as programs, and what is wrong with them. Parity with Python is tested from there.
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include "addax/layers_model.h"
+#include "addax/session.h"
+#include "programs.h"
+
+using namespace addax;
+
+namespace {
+
+struct File {
+  std::string layers;    // of a Sequential
+  std::string manifest;  // weights
+  std::vector<float> numbers;
+
+  std::string json() const {
+    return R"({"format": "layers-model", "modelTopology": {"class_name": "Sequential", "config": {"name": "s", "layers": [)" +
+           layers + R"(]}}, "weightsManifest": [{"paths": ["w.bin"], "weights": [)" + manifest + "]}]}";
+  }
+};
+
+Model load(const std::string& json, const std::vector<float>& numbers) {
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(numbers.data());
+  return load_layers_model(json, std::span(bytes, numbers.size() * sizeof(float)));
+}
+
+std::string why_not(const std::string& json, const std::vector<float>& numbers) {
+  try {
+    load(json, numbers);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+const std::string kDense =
+    R"({"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": "relu", "batch_input_shape": [null, 3]}})";
+const std::string kKernel = R"({"name": "d/kernel", "shape": [3, 2], "dtype": "float32"})";
+const std::string kBias = R"({"name": "d/bias", "shape": [2], "dtype": "float32"})";
+const std::vector<float> kNumbers{1, 2, 3, 4, 5, 6, -100, 1};
+const File kGood{kDense, kKernel + "," + kBias, kNumbers};
+
+std::string graph(const std::string& nodes, const std::string& outputs = R"([["c", 0, 0]])") {
+  return R"({"modelTopology": {"class_name": "Model", "config": {"name": "m", "layers": [
+    {"name": "a", "class_name": "InputLayer", "config": {"name": "a", "batch_input_shape": [null, 2]}, "inbound_nodes": []},)" +
+         nodes + R"(], "input_layers": [["a", 0, 0]], "output_layers": )" + outputs + "}}}";
+}
+
+std::string add(const std::string& name, const std::string& inbound) {
+  return R"({"name": ")" + name + R"(", "class_name": "Add", "config": {"name": ")" + name +
+         R"("}, "inbound_nodes": )" + inbound + "}";
+}
+
+}  // namespace
+
+TEST_CASE("a model without a program predicts through its layers") {
+  const Model model = load(kGood.json(), kNumbers);
+  REQUIRE(model.inputs().size() == 1);
+  CHECK(model.inputs()[0].name == "d_input");
+  CHECK(model.inputs()[0].shape == Dims{Dim::unknown("batch"), Dim(3)});
+  CHECK(model.outputs()[0].name == "d");
+  CHECK(!model.trains());
+  CHECK(!model.streams());
+  const Tensor y = model.predict(Tensor::of<float>({2, 3}, {1, 1, 1, 10, 10, 10}));
+  CHECK(std::vector<float>(y.data_as<float>(), y.data_as<float>() + 4) == std::vector<float>{0, 13, 0, 121});
+  Session session(model, {{1, 3}});
+  const float x[] = {20, 10, 10};
+  float out[2];
+  session.run(x, out);
+  CHECK(out[0] == 20 * 1 + 10 * 3 + 10 * 5 - 100);
+}
+
+TEST_CASE("weights are found under the names of cells and models") {
+  File file = kGood;
+  file.manifest = R"({"name": "s/d/cell_1/bias:0", "shape": [2], "dtype": "float32"},)"
+                  R"({"name": "s/d/kernel", "shape": [3, 2], "dtype": "float32"})";
+  const Model model = load(file.json(), {-100, 1, 1, 2, 3, 4, 5, 6});
+  CHECK(model.predict(Tensor::of<float>({1, 3}, {1, 1, 1})).data_as<float>()[1] == 13);
+}
+
+TEST_CASE("a model without a program is saved as it was, with its present weights") {
+  const test::TemporaryFolder folder;
+  Model model = load(kGood.json(), kNumbers);
+  model.set_weight("d/bias", Tensor::of<float>({2}, {1, 2}));
+  model.save(folder / "saved");
+  const Model again = load_layers_model(folder / "saved");
+  CHECK(again.predict(Tensor::of<float>({1, 3}, {1, 0, 0})).data_as<float>()[1] == 4);
+}
+
+TEST_CASE("layers may be listed before those that they read from, and flat") {
+  const std::string nodes = add("c", R"([[["b", 0, 0, {}], ["a", 0, 0, {}]]])") + "," + add("b", R"([["a", 0, 0]])");
+  const Model model = load(graph(nodes), {});
+  CHECK(model.predict(Tensor::of<float>({1, 2}, {1, 2})).data_as<float>()[1] == 4);
+}
+
+TEST_CASE("what is wrong with a topology is said, with the place") {
+  const auto edited = [](const char* from, const char* to) {
+    std::string json = kGood.json();
+    const auto at = json.find(from);
+    REQUIRE(at != std::string::npos);
+    return json.replace(at, std::strlen(from), to);
+  };
+  struct Case {
+    std::string json;
+    const char* reason;
+  };
+  const Case cases[] = {
+      {edited("\"Dense\"", "\"Dance\""), "layer 'd' (Dance): this class of layer is not known here"},
+      {edited("\"relu\"", "\"rely\""), "layer 'd' (Dense): the activation 'rely' is not known here"},
+      {edited("\"units\": 2", "\"units\": 5"), "layer 'd' (Dense): weight 'd/kernel' has shape (3, 2); wanted (3, 5)"},
+      {edited("\"units\": 2", "\"units\": 0"), "layer 'd' (Dense): 'units' must be positive; found 0"},
+      {edited("\"units\": 2", "\"units\": 1e30"), "layer 'd' (Dense): 'units' must be a whole number"},
+      {edited("\"units\": 2", "\"units\": \"2\""), "layer 'd' (Dense): 'units' must be a whole number; found \"2\""},
+      {edited("\"units\": 2", "\"units\": 2, \"use_bias\": false"),
+       "the file has 1 weights that no layer of its topology has: 'd/bias'"},
+      {edited("d/bias", "e/bios"), "layer 'd' (Dense): the file has no weight 'd/bias'"},
+      {edited("[null, 3]", "[null, 4]"), "wanted (4, 2)"},
+      {edited("[null, 3]", "[null, -3]"), "'batch_input_shape' must hold sizes or null; found -3"},
+      {edited("\"batch_input_shape\"", "\"shape\""), "it must say the shape of the model's input"},
+      {edited("\"Sequential\"", "\"Dense\""), "describes no model of layers"},
+      {edited("layers-model", "graph-model"), "graph model"},
+      {edited("\"modelTopology\"", "\"topology\""), "no 'modelTopology'"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.reason);
+    const std::string reason = why_not(c.json, kNumbers);
+    CAPTURE(reason);
+    CHECK(contains(reason, c.reason));
+  }
+}
+
+TEST_CASE("what is wrong with a graph is said, with the place") {
+  const std::pair<std::string, const char*> cases[] = {
+      {graph(add("c", R"([[["c", 0, 0, {}]]])")), "the graph has a cycle"},
+      {graph(add("b", R"([[["c", 0, 0, {}]]])") + "," + add("c", R"([[["b", 0, 0, {}]]])")), "the graph has a cycle"},
+      {graph(add("c", R"([[["z", 0, 0, {}]]])")), "it has no layer 'z'"},
+      {graph(add("c", R"([[["a", 7, 0, {}]]])")), "layer 'a' has no call 7"},
+      {graph(add("c", R"([[["a", 0, 3, {}]]])")), "layer 'a' has no output 3"},
+      {graph(add("c", R"([[["a", 0, 0, {"mask": ["a", 0, 0]}]]])")), "has the argument 'mask'"},
+      {graph(add("c", R"([[["a", 0]]])")), "must be [layer, call, output]"},
+      {graph(add("c", R"([{"args": []}])")), "those of Keras 3"},
+      {graph(add("a", R"([[["a", 0, 0, {}]]])")), "it has two layers called 'a'"},
+      {graph(add("c", R"([[["a", 0, 0, {}]]])"), "[]"), "a list of tensors is missing"},
+  };
+  for (const auto& [json, reason] : cases) {
+    CAPTURE(reason);
+    const std::string found = why_not(json, {});
+    CAPTURE(found);
+    CHECK(contains(found, reason));
+  }
+}
+
+TEST_CASE("a chain of calls may be as long as memory is large") {
+  std::string chain = add("l0", R"([[["a", 0, 0, {}]]])");
+  for (int i = 1; i < 5000; ++i)
+    chain += "," + add("l" + std::to_string(i), R"([[["l)" + std::to_string(i - 1) + R"(", 0, 0, {}]]])");
+  CHECK(load(graph(chain, R"([["l4999", 0, 0]])"), {}).outputs().size() == 1);
+}
+
+TEST_CASE("models within models are not as deep as the stack") {
+  std::string entry = kDense;
+  for (int i = 0; i < 200; ++i)
+    entry = R"({"class_name": "Sequential", "config": {"name": "s)" + std::to_string(i) + R"(", "layers": [)" + entry +
+            "]}}";
+  CHECK(contains(why_not(File{entry, kKernel + "," + kBias, kNumbers}.json(), kNumbers), "deep"));
+}
