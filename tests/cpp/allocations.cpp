@@ -64,6 +64,10 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
   if (void* p = served() ? std::aligned_alloc(a, (size + a - 1) / a * a) : nullptr) return p;
   throw std::bad_alloc();
 }
+// What std::stable_sort asks for its buffer.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return served() ? std::malloc(size == 0 ? 1 : size) : nullptr;
+}
 [[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
 [[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 [[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
