@@ -354,12 +354,14 @@ FIRST_SET = """\
 #define ADDAX_USES_SSE4_1__ 1
 #endif
 #define ADDAX_LOWEST_ISA 1
+#define ADDAX_FLOAT64_HERE 1
 
 """
 AVX2 = '#pragma GCC target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe")\n'
 SECOND_SET = f"""\
 #undef ADDAX_ISA_NS
 #undef ADDAX_LOWEST_ISA
+#undef ADDAX_FLOAT64_HERE
 #undef ADDAX_INLINE
 #if defined(__x86_64__)
 #define ADDAX_ISA_NS avx2

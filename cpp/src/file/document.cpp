@@ -1,5 +1,6 @@
 #include "file/document.h"
 
+#include "base/build.h"
 #include "base/left_out.h"
 #include "base/sha256.h"
 #include "file/program_json.h"
@@ -126,6 +127,7 @@ Programs read_programs(const Json& json, const State& state) {
     return it->second;
   };
   for (const auto& [name, program] : section->items()) {
+    if (!kTraining && name.starts_with("train")) continue;
     try {
       programs.found.emplace(name, program_from_json(program, find, "program '" + name.substr(0, 40) + "'"));
     } catch (const Error& error) {

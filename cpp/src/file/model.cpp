@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "addax/ops.h"
+#include "base/build.h"
+#include "base/left_out.h"
 #include "base/status_of.h"
 #include "file/document.h"
 #include "file/model_impl.h"
@@ -139,6 +141,8 @@ ModelProgram& ModelImpl::program(std::string_view title) {
     fail(ErrorKind::unsupported, "model '", name,
          "' cannot be streamed: it has no recurrent layer, or a layer that "
          "looks at other time steps than those before");
+  if (!kTraining && title.starts_with("train"))
+    fail(ErrorKind::unsupported, "model '", name, "' cannot be trained", left_out_note());
   fail(ErrorKind::unsupported, "model '", name, "' holds no program '", title,
        "': compile it with a loss and an optimizer before it is saved");
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/microkernel.h"
@@ -421,20 +422,20 @@ void gradient(const AttentionGradient<T>& job) {
 
 template <class T>
 AttentionOf<T> functions() {
-  return {forward<T>, gradient<T>};
+  return {forward<T>, for_training(gradient<T>)};
 }
 
 }  // namespace
 
 void fill(AttentionKernels& table) {
   table.f32 = functions<float>();
-  fill_float64(table);
+  if constexpr (kFloat64) fill_float64(table);
 }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
 
 // double serves gradient checks: compiled once, which keeps the library small.
-#if defined(ADDAX_LOWEST_ISA)
+#if defined(ADDAX_FLOAT64_HERE)
 namespace addax::kernels {
 void fill_float64(AttentionKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
 }  // namespace addax::kernels

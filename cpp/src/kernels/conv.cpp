@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/build.h"
 #include "kernels/conv_bf16.h"
 #include "kernels/conv_kernel_gradient.h"
 #include "kernels/conv_passes.h"
@@ -197,16 +198,27 @@ template <class T>
 ConvFunctions<T> functions() {
   return {&forward<T>,
           &data_gradient<T>,
-          &kernel_gradient<T>,
+          for_training(&kernel_gradient<T>),
           &forward_workspace<T>,
           &data_gradient_workspace<T>,
-          &kernel_gradient_workspace<T>,
+          for_training(&kernel_gradient_workspace<T>),
           &packed_size<T>,
           &pack<T>};
 }
 
 }  // namespace
 
-void fill(ConvKernels& kernels) { kernels = {functions<float>(), functions<double>(), bf16_convolutions()}; }
+void fill(ConvKernels& table) {
+  table.f32 = functions<float>();
+  table.bf16 = bf16_convolutions();
+  if constexpr (kFloat64) fill_float64(table);
+}
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
+
+// double serves gradient checks: compiled once, which keeps the library small.
+#if defined(ADDAX_FLOAT64_HERE)
+namespace addax::kernels {
+void fill_float64(ConvKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
+}  // namespace addax::kernels
+#endif

@@ -81,6 +81,8 @@ struct ConvKernels {
   }
 };
 
+void fill_float64(ConvKernels& table);  // the same on every instruction set
+
 namespace baseline {
 void fill(ConvKernels& kernels);
 }

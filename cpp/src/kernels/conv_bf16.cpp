@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/build.h"
 #include "kernels/bf16_copies.h"
 #include "kernels/bf16_pack.h"
 #include "kernels/conv_passes.h"
@@ -326,20 +327,20 @@ ConvFunctions<BrainHalf> bf16_convolutions() {
   if (__builtin_cpu_supports("avx512bf16")) {
     return {&native_forward,
             &native_data_gradient,
-            &native_kernel_gradient,
+            for_training(&native_kernel_gradient),
             &native_forward_workspace,
             &native_data_gradient_workspace,
-            &native_kernel_gradient_workspace,
+            for_training(&native_kernel_gradient_workspace),
             &native_packed_size,
             &native_pack};
   }
 #endif
   return {&forward,
           &data_gradient,
-          &kernel_gradient,
+          for_training(&kernel_gradient),
           &forward_workspace,
           &data_gradient_workspace,
-          &kernel_gradient_workspace,
+          for_training(&kernel_gradient_workspace),
           &nothing_packed,
           nullptr};
 }

@@ -290,8 +290,10 @@ std::int64_t conv_kernel_gradient_workspace(const ConvShape& shape) {
 }
 
 template void conv_kernel_gradient(const Conv<float>&);
-template void conv_kernel_gradient(const Conv<double>&);
 template std::int64_t conv_kernel_gradient_workspace<float>(const ConvShape&);
+#if defined(ADDAX_FLOAT64_HERE)
+template void conv_kernel_gradient(const Conv<double>&);
 template std::int64_t conv_kernel_gradient_workspace<double>(const ConvShape&);
+#endif
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

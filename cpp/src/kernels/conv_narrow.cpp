@@ -107,6 +107,8 @@ void run_dot_row(const DotRow<T>& d) {
 }
 
 template void run_dot_row(const DotRow<float>&);
+#if defined(ADDAX_FLOAT64_HERE)
 template void run_dot_row(const DotRow<double>&);
+#endif
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

@@ -171,6 +171,8 @@ void run_walk(const Walk<T>& w, const WeightPlan& weights, Group* groups) {
 }
 
 template void run_walk(const Walk<float>&, const WeightPlan&, Group*);
+#if defined(ADDAX_FLOAT64_HERE)
 template void run_walk(const Walk<double>&, const WeightPlan&, Group*);
+#endif
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

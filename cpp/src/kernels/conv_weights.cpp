@@ -67,8 +67,10 @@ void pack_weights(const WeightPlan& p, const T* w, T* packed) {
 }
 
 template WeightPlan plan_weights<float>(const ConvShape&, bool);
-template WeightPlan plan_weights<double>(const ConvShape&, bool);
 template void pack_weights(const WeightPlan&, const float*, float*);
+#if defined(ADDAX_FLOAT64_HERE)
+template WeightPlan plan_weights<double>(const ConvShape&, bool);
 template void pack_weights(const WeightPlan&, const double*, double*);
+#endif
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/depthwise_kernel_gradient.h"
@@ -301,12 +302,22 @@ std::int64_t kernel_gradient_workspace(const ConvShape& s) {
 
 template <class T>
 ConvFunctions<T> functions() {
-  return {&forward<T>,           &data_gradient<T>,     &kernel_gradient<T>,
-          &workspace_of_walk<T>, &workspace_of_walk<T>, &kernel_gradient_workspace<T>};
+  return {&forward<T>,           &data_gradient<T>,     for_training(&kernel_gradient<T>),
+          &workspace_of_walk<T>, &workspace_of_walk<T>, for_training(&kernel_gradient_workspace<T>)};
 }
 
 }  // namespace
 
-void fill(DepthwiseKernels& kernels) { kernels = {functions<float>(), functions<double>()}; }
+void fill(DepthwiseKernels& table) {
+  table.f32 = functions<float>();
+  if constexpr (kFloat64) fill_float64(table);
+}
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
+
+// double serves gradient checks: compiled once, which keeps the library small.
+#if defined(ADDAX_FLOAT64_HERE)
+namespace addax::kernels {
+void fill_float64(DepthwiseKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
+}  // namespace addax::kernels
+#endif

@@ -20,6 +20,8 @@ struct DepthwiseKernels {
   }
 };
 
+void fill_float64(DepthwiseKernels& table);  // the same on every instruction set
+
 namespace baseline {
 void fill(DepthwiseKernels& kernels);
 }

@@ -185,8 +185,10 @@ void depthwise_kernel_gradient(const Conv<T>& job) {
 }
 
 template void depthwise_kernel_gradient(const Conv<float>&);
-template void depthwise_kernel_gradient(const Conv<double>&);
 template std::int64_t depthwise_kernel_gradient_workspace<float>(const ConvShape&);
+#if defined(ADDAX_FLOAT64_HERE)
+template void depthwise_kernel_gradient(const Conv<double>&);
 template std::int64_t depthwise_kernel_gradient_workspace<double>(const ConvShape&);
+#endif
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

@@ -115,8 +115,10 @@ void depthwise_row(const DepthwiseRow<float>& row, std::int64_t taps, std::int64
   dispatch(row, taps, channel, lanes);
 }
 
+#if defined(ADDAX_FLOAT64_HERE)
 void depthwise_row(const DepthwiseRow<double>& row, std::int64_t, std::int64_t channel, std::int64_t lanes) {
   run<double, 1, 0>(row, channel, lanes);
 }
+#endif
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

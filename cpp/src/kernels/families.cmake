@@ -32,6 +32,29 @@ set(ADDAX_KERNEL_FAMILIES
   softmax
 )
 
+# Those of them that are worth their length on old machines, too: products, and sums of all types.
+set(ADDAX_QUICK_KERNELS
+  microkernel
+  matmul
+  conv
+  conv_listed
+  conv_narrow
+  conv_walk
+  conv_kernel_gradient
+  depthwise
+  depthwise_kernel_gradient
+  depthwise_row
+  winograd
+  winograd_kernel_gradient
+  reduce
+)
+
+# Those that -O3 makes faster by more than a few percent.
+set(ADDAX_LONG_KERNELS
+  elementwise
+  norm_channels
+)
+
 # Kernels that wider vectors do not make faster: compiled once.
 set(ADDAX_PLAIN_KERNELS
   broadcast

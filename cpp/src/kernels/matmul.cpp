@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/matmul_layout.h"
@@ -383,6 +384,9 @@ constexpr MatmulFunctions<T> kFunctions = {&matmul<T>, &workspace<T>, &packed_si
 
 }  // namespace
 
-void fill(MatmulKernels& kernels) { kernels = {kFunctions<float>, kFunctions<double>}; }
+void fill(MatmulKernels& table) {
+  table.f32 = kFunctions<float>;
+  if constexpr (kFloat64) table.f64 = kFunctions<double>;
+}
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

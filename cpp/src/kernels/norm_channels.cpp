@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/epilogue.h"
@@ -587,20 +588,21 @@ void group_gradient(const ChannelNormGradient<T>& job) {
 
 template <class T>
 ChannelNormOf<T> functions() {
-  return {batch<T>, batch_gradient<T>, batch_workspace<T>, group<T>, group_gradient<T>, group_workspace<T>};
+  return {batch<T>, for_training(batch_gradient<T>), batch_workspace<T>,
+          group<T>, for_training(group_gradient<T>), group_workspace<T>};
 }
 
 }  // namespace
 
 void fill(ChannelNormKernels& table) {
   table.f32 = functions<float>();
-  fill_float64(table);
+  if constexpr (kFloat64) fill_float64(table);
 }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
 
 // double serves gradient checks: compiled once, which keeps the library small.
-#if defined(ADDAX_LOWEST_ISA)
+#if defined(ADDAX_FLOAT64_HERE)
 namespace addax::kernels {
 void fill_float64(ChannelNormKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
 }  // namespace addax::kernels

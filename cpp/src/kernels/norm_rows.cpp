@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/simd.h"
@@ -193,20 +194,21 @@ void gradient(const RowNormGradient<T>& job) {
 
 template <class T>
 RowNormOf<T> functions() {
-  return {forward<T, true>, gradient<T, true>, forward<T, false>, gradient<T, false>, gradient_workspace<T>};
+  return {forward<T, true>, for_training(gradient<T, true>), forward<T, false>, for_training(gradient<T, false>),
+          for_training(gradient_workspace<T>)};
 }
 
 }  // namespace
 
 void fill(RowNormKernels& table) {
   table.f32 = functions<float>();
-  fill_float64(table);
+  if constexpr (kFloat64) fill_float64(table);
 }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
 
 // double serves gradient checks: compiled once, which keeps the library small.
-#if defined(ADDAX_LOWEST_ISA)
+#if defined(ADDAX_FLOAT64_HERE)
 namespace addax::kernels {
 void fill_float64(RowNormKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
 }  // namespace addax::kernels

@@ -4,6 +4,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/pool_index.h"
@@ -350,11 +351,22 @@ void average_gradient(const PoolShape& s, const T* dy, T* dx) {
 
 template <class T>
 PoolFunctions<T> functions() {
-  return {&max<T>, &max_gradient<T>, &gather<T>, &average<T>, &average_gradient<T>};
+  return {&max<T>, for_training(&max_gradient<T>), for_training(&gather<T>), &average<T>,
+          for_training(&average_gradient<T>)};
 }
 
 }  // namespace
 
-void fill(PoolKernels& kernels) { kernels = {functions<float>(), functions<double>()}; }
+void fill(PoolKernels& table) {
+  table.f32 = functions<float>();
+  if constexpr (kFloat64) fill_float64(table);
+}
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
+
+// double serves gradient checks: compiled once, which keeps the library small.
+#if defined(ADDAX_FLOAT64_HERE)
+namespace addax::kernels {
+void fill_float64(PoolKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
+}  // namespace addax::kernels
+#endif

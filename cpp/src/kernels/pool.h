@@ -49,6 +49,8 @@ struct PoolKernels {
   }
 };
 
+void fill_float64(PoolKernels& table);  // the same on every instruction set
+
 namespace baseline {
 void fill(PoolKernels& kernels);
 }

@@ -1,5 +1,6 @@
 #include "kernels/recurrent.h"
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "base/parallel_steps.h"
 #include "base/scratch.h"
@@ -338,11 +339,23 @@ std::int64_t workspace(const RecurrentShape& shape) {
   return Weights<T>(shape, nullptr).bytes(shape.cell);
 }
 
+template <class T>
+RecurrentFunctions<T> functions() {
+  return {&run<T>, for_training(&recurrent_gradient<T>), &workspace<T>, for_training(&recurrent_gradient_workspace<T>)};
+}
+
 }  // namespace
 
-void fill(RecurrentKernels& kernels) {
-  kernels = {{&run<float>, &recurrent_gradient<float>, &workspace<float>, &recurrent_gradient_workspace<float>},
-             {&run<double>, &recurrent_gradient<double>, &workspace<double>, &recurrent_gradient_workspace<double>}};
+void fill(RecurrentKernels& table) {
+  table.f32 = functions<float>();
+  if constexpr (kFloat64) fill_float64(table);
 }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
+
+// double serves gradient checks: compiled once, which keeps the library small.
+#if defined(ADDAX_FLOAT64_HERE)
+namespace addax::kernels {
+void fill_float64(RecurrentKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
+}  // namespace addax::kernels
+#endif

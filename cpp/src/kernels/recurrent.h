@@ -93,6 +93,8 @@ struct RecurrentKernels {
   }
 };
 
+void fill_float64(RecurrentKernels& table);  // the same on every instruction set
+
 namespace baseline {
 void fill(RecurrentKernels& kernels);
 }

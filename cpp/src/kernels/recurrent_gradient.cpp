@@ -238,8 +238,10 @@ std::int64_t recurrent_gradient_workspace(const RecurrentShape& shape) {
 }
 
 template void recurrent_gradient<float>(const RecurrentGradient<float>&);
-template void recurrent_gradient<double>(const RecurrentGradient<double>&);
 template std::int64_t recurrent_gradient_workspace<float>(const RecurrentShape&);
+#if defined(ADDAX_FLOAT64_HERE)
+template void recurrent_gradient<double>(const RecurrentGradient<double>&);
 template std::int64_t recurrent_gradient_workspace<double>(const RecurrentShape&);
+#endif
 
 }  // namespace addax::kernels::ADDAX_ISA_NS

@@ -527,7 +527,9 @@ void fill(ReduceKernels& table) {
 namespace addax::kernels {
 void fill_other_types(ReduceKernels& table) {
   using namespace ADDAX_ISA_NS;
+#if defined(ADDAX_FLOAT64_HERE)
   table.f64 = functions<double>();
+#endif
   table.i32 = functions<std::int32_t>();
   table.i64 = functions<std::int64_t>();
   table.u8 = functions<std::uint8_t>();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "kernels/simd.h"
 
@@ -161,11 +162,21 @@ void bilinear_gradient(const ResizeShape& s, const T* dy, T* dx) {
 
 template <class T>
 ResizeFunctions<T> functions() {
-  return {&nearest<T>, &bilinear<T>, &nearest_gradient<T>, &bilinear_gradient<T>};
+  return {&nearest<T>, &bilinear<T>, for_training(&nearest_gradient<T>), for_training(&bilinear_gradient<T>)};
 }
 
 }  // namespace
 
-void fill(ResizeKernels& kernels) { kernels = {functions<float>(), functions<double>()}; }
+void fill(ResizeKernels& table) {
+  table.f32 = functions<float>();
+  if constexpr (kFloat64) fill_float64(table);
+}
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
+
+// double serves gradient checks: compiled once, which keeps the library small.
+#if defined(ADDAX_FLOAT64_HERE)
+namespace addax::kernels {
+void fill_float64(ResizeKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
+}  // namespace addax::kernels
+#endif

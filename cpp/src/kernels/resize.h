@@ -38,6 +38,8 @@ struct ResizeKernels {
   }
 };
 
+void fill_float64(ResizeKernels& table);  // the same on every instruction set
+
 namespace baseline {
 void fill(ResizeKernels& kernels);
 }

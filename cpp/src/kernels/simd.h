@@ -126,6 +126,22 @@ ADDAX_INLINE Vec<T> lane_index() {
   return v;
 }
 
+#if defined(__x86_64__) && !defined(__AVX2__)
+// Without masks a tail is a loop over lanes. Calls, because blocks of several rows would hold dozens of such loops.
+template <class T>
+__attribute__((noinline)) Vec<T> load_some(const T* p, std::int64_t n) {
+  if (n == kLanes<T>) return load(p);
+  Vec<T> v{};
+  for (std::int64_t i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+}
+template <class T>
+__attribute__((noinline)) void store_some(T* p, Vec<T> v, std::int64_t n) {
+  if (n == kLanes<T>) return store(p, v);
+  for (std::int64_t i = 0; i < n; ++i) p[i] = v[i];
+}
+#endif
+
 // Tails: the first `n` lanes (0 <= n <= lanes). Loads give 0 in the others and touch no memory beyond; stores leave the
 // rest alone.
 template <class T>
@@ -147,9 +163,13 @@ ADDAX_INLINE Vec<T> load_partial(const T* p, std::int64_t n) {
     return (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), mask);
 #endif
   }
+#if defined(__x86_64__) && !defined(__AVX2__)
+  return load_some(p, n);
+#else
   Vec<T> v{};
   for (std::int64_t i = 0; i < n; ++i) v[i] = p[i];
   return v;
+#endif
 }
 
 template <class T>
@@ -175,7 +195,11 @@ ADDAX_INLINE void store_partial(T* p, Vec<T> v, std::int64_t n) {
     return;
 #endif
   }
+#if defined(__x86_64__) && !defined(__AVX2__)
+  store_some(p, v, n);
+#else
   for (std::int64_t i = 0; i < n; ++i) p[i] = v[i];
+#endif
 }
 
 // a * b + c; one rounding where the target has it (the build allows contraction).

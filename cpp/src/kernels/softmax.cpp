@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "kernels/pack.h"
 #include "kernels/row_max.h"
@@ -360,13 +361,13 @@ SoftmaxOf<T> functions() {
 
 void fill(SoftmaxKernels& table) {
   table.f32 = functions<float>();
-  fill_float64(table);
+  if constexpr (kFloat64) fill_float64(table);
 }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
 
 // double serves gradient checks: compiled once, which keeps the library small.
-#if defined(ADDAX_LOWEST_ISA)
+#if defined(ADDAX_FLOAT64_HERE)
 namespace addax::kernels {
 void fill_float64(SoftmaxKernels& table) { table.f64 = ADDAX_ISA_NS::functions<double>(); }
 }  // namespace addax::kernels

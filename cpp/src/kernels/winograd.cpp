@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/build.h"
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/epilogue.h"
@@ -350,10 +351,10 @@ void pack_once(const ConvShape& s, bool transposed, const float* w, float* packe
 void fill(WinogradKernels& kernels) {
   kernels.f32 = {&forward,
                  &data_gradient,
-                 &winograd_kernel_gradient,
+                 for_training(&winograd_kernel_gradient),
                  &forward_workspace,
                  &data_gradient_workspace,
-                 &winograd_kernel_gradient_workspace,
+                 for_training(&winograd_kernel_gradient_workspace),
                  &packed_size_of,
                  &pack_once};
 }

@@ -235,7 +235,7 @@ std::span<const Operation> attention_family() {
        .infer = infer_attention,
        .run = run_attention,
        .flops = attention_flops,
-       .gradient = attention_rule},
+       .gradient = for_training(attention_rule)},
       {.name = "attention_gradient",
        .min_inputs = 6,
        .max_inputs = 7,
@@ -243,7 +243,7 @@ std::span<const Operation> attention_family() {
        .infer = infer_gradient,
        .run = run_gradient,
        .flops = gradient_flops,
-       .gradient = second_rule},
+       .gradient = for_training(second_rule)},
   };
   return table;
 }

@@ -69,7 +69,7 @@ std::span<const Operation> broadcast_family() {
        .attributes = shape,
        .infer = infer_broadcast_to,
        .run = run_broadcast_to,
-       .gradient = broadcast_to_gradient,
+       .gradient = for_training(broadcast_to_gradient),
        .traits = {.halves = Halves::moved}},
       {.name = "sum_to",
        .min_inputs = 1,
@@ -77,7 +77,7 @@ std::span<const Operation> broadcast_family() {
        .attributes = shape,
        .infer = infer_sum_to,
        .run = run_sum_to,
-       .gradient = sum_to_gradient},
+       .gradient = for_training(sum_to_gradient)},
   };
   return table;
 }

@@ -126,7 +126,7 @@ Operation cond_operation() {
           .infer = cond_infer,
           .run = cond_run,
           .prepare = cond_prepare,
-          .gradient = cond_gradient,
+          .gradient = for_training(cond_gradient),
           .traits = {.halves = Halves::moved}};
 }
 

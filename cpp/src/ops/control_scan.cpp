@@ -217,7 +217,7 @@ Operation scan_operation() {
           .infer = scan_infer,
           .run = scan_run,
           .prepare = scan_prepare,
-          .gradient = scan_gradient,
+          .gradient = for_training(scan_gradient),
           .traits = {.optional_outputs = true, .halves = Halves::moved}};
 }
 

@@ -97,7 +97,7 @@ Operation while_operation() {
           .infer = while_infer,
           .run = while_run,
           .prepare = while_prepare,
-          .gradient = while_gradient,
+          .gradient = for_training(while_gradient),
           .no_gradient = "the number of steps is not known, so nothing is kept to walk back; use scan",
           .traits = {.halves = Halves::moved}};
 }

@@ -278,7 +278,7 @@ Operation forward_operation(const char* name) {
           .run = run_forward<kind>,
           .workspace = forward_workspace<kind>,
           .flops = flops<kind, forward_shape<kind>>,
-          .gradient = forward_gradient<kind>,
+          .gradient = for_training(forward_gradient<kind>),
           .traits = {.halves = kHalves<kind>}};
 }
 
@@ -292,7 +292,7 @@ Operation data_operation(const char* name) {
           .run = run_data<kind>,
           .workspace = data_workspace<kind>,
           .flops = flops<kind, data_shape<kind>>,
-          .gradient = data_gradient<kind>,
+          .gradient = for_training(data_gradient<kind>),
           .traits = {.halves = kHalves<kind>}};
 }
 
@@ -306,7 +306,7 @@ Operation kernel_operation(const char* name) {
           .run = run_kernel<kind>,
           .workspace = kernel_workspace<kind>,
           .flops = flops<kind, kernel_shape<kind>>,
-          .gradient = kernel_gradient<kind>,
+          .gradient = for_training(kernel_gradient<kind>),
           .traits = {.halves = kHalves<kind>}};
 }
 

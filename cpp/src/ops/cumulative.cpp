@@ -112,14 +112,14 @@ std::span<const Operation> cumulative_family() {
        .attributes = attributes,
        .infer = infer_scan,
        .run = run_cumsum,
-       .gradient = cumsum_gradient},
+       .gradient = for_training(cumsum_gradient)},
       {.name = "cumprod",
        .min_inputs = 1,
        .max_inputs = 1,
        .attributes = attributes,
        .infer = infer_scan,
        .run = run_cumprod,
-       .gradient = cumprod_gradient},
+       .gradient = for_training(cumprod_gradient)},
       {.name = "linear_recurrence",  // (decay, x) → y_i = x_i + decay_i · y_{i-1}; reversed y_i = x_i + decay_{i+1} ·
                                      // y_{i+1}
        .min_inputs = 2,
@@ -127,7 +127,7 @@ std::span<const Operation> cumulative_family() {
        .attributes = {{"axis", AttributeKind::integer}, {"reverse", AttributeKind::flag, no}},
        .infer = infer_recurrence,
        .run = run_recurrence,
-       .gradient = recurrence_gradient},
+       .gradient = for_training(recurrence_gradient)},
   };
   return table;
 }

@@ -253,7 +253,7 @@ Operation one(InferRule infer, GradientRule gradient, const char* reason = nullp
           .max_inputs = 1,
           .infer = infer,
           .run = run_one<opcode>,
-          .gradient = gradient,
+          .gradient = for_training(gradient),
           .no_gradient = reason,
           .traits = kTraits};
 }
@@ -265,7 +265,7 @@ Operation two(InferRule infer, GradientRule gradient, const char* reason = nullp
           .max_inputs = 2,
           .infer = infer,
           .run = run_two<opcode>,
-          .gradient = gradient,
+          .gradient = for_training(gradient),
           .no_gradient = reason,
           .traits = kTraits};
 }
@@ -347,7 +347,7 @@ std::vector<Operation> make_table() {
        .attributes = {{"dtype", AttributeKind::dtype}, {"implied", AttributeKind::flag, Attribute(false)}},
        .infer = infer_cast,
        .run = run_cast,
-       .gradient = cast_gradient,
+       .gradient = for_training(cast_gradient),
        .traits = kMoves},
       two<Opcode::add>(infer_numbers_or_bools, gradient_two<keep, keep>),
       two<Opcode::subtract>(infer_numbers, gradient_two<keep, negate>),
@@ -378,7 +378,7 @@ std::vector<Operation> make_table() {
        .max_inputs = 3,
        .infer = infer_where,
        .run = run_where,
-       .gradient = where_gradient,
+       .gradient = for_training(where_gradient),
        .traits = kMoves},
   };
 }

@@ -272,7 +272,7 @@ std::span<const Operation> matmul_family() {
        .workspace = product_workspace,
        .flops = product_flops,
        .prepare = prepare_product,
-       .gradient = product_gradient,
+       .gradient = for_training(product_gradient),
        .traits = {.halves = Halves::bfloat16}},
       {.name = "matmul_epilogue",
        .min_inputs = 2,

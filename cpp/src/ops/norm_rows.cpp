@@ -254,7 +254,7 @@ std::span<const Operation> norm_rows_family() {
        .infer = infer_layer,
        .run = run_layer,
        .flops = flops<8>,
-       .gradient = layer_rule},
+       .gradient = for_training(layer_rule)},
       {.name = "layer_normalization_gradient",
        .min_inputs = 5,
        .max_inputs = 5,
@@ -262,7 +262,7 @@ std::span<const Operation> norm_rows_family() {
        .run = run_layer_gradient,
        .workspace = gradient_workspace,
        .flops = flops<14>,
-       .gradient = layer_second_rule},
+       .gradient = for_training(layer_second_rule)},
       {.name = "rms_normalization",
        .min_inputs = 2,
        .max_inputs = 2,
@@ -270,7 +270,7 @@ std::span<const Operation> norm_rows_family() {
        .infer = infer_rms,
        .run = run_rms,
        .flops = flops<4>,
-       .gradient = rms_rule},
+       .gradient = for_training(rms_rule)},
       {.name = "rms_normalization_gradient",
        .min_inputs = 4,
        .max_inputs = 4,
@@ -278,7 +278,7 @@ std::span<const Operation> norm_rows_family() {
        .run = run_rms_gradient,
        .workspace = gradient_workspace,
        .flops = flops<10>,
-       .gradient = rms_second_rule},
+       .gradient = for_training(rms_second_rule)},
   };
   return table;
 }

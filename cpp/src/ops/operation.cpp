@@ -104,12 +104,23 @@ Attributes normalize(const Operation& operation, Attributes attributes) {
   return attributes;
 }
 
+[[maybe_unused]] static void require_no_float64(const Operation& operation, std::span<const Spec> specs) {
+  for (const Spec& spec : specs)
+    if (spec.dtype == DType::float64)
+      fail(ErrorKind::unsupported, operation.name, ": there is no float64", left_out_note());
+}
+
 Specs infer(const Operation& operation, std::span<const Spec> inputs, Attributes& attributes) {
   const int count = static_cast<int>(inputs.size());
   if (count < operation.min_inputs || count > operation.max_inputs)
     fail(ErrorKind::type, operation.name, ": takes ", operation.min_inputs,
          operation.max_inputs == operation.min_inputs ? "" : " or more", " inputs; received ", count);
-  return operation.infer(Infer(operation, inputs, attributes));
+  Specs outputs = operation.infer(Infer(operation, inputs, attributes));
+  if constexpr (!kFloat64) {
+    require_no_float64(operation, inputs);
+    require_no_float64(operation, outputs);
+  }
+  return outputs;
 }
 
 bool may_fail(const Operation& operation, const Attributes& attributes) {

@@ -13,6 +13,7 @@
 #include "addax/attributes.h"
 #include "addax/error.h"
 #include "addax/value.h"
+#include "base/build.h"
 
 namespace addax {
 

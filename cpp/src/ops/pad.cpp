@@ -159,7 +159,7 @@ std::span<const Operation> pad_family() {
                       {"value", AttributeKind::number, Attribute(0.0)}},
        .infer = infer_pad,
        .run = run_pad,
-       .gradient = pad_gradient,
+       .gradient = for_training(pad_gradient),
        .traits = {.halves = Halves::moved}},
   };
   return table;

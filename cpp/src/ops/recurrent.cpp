@@ -316,7 +316,7 @@ std::span<const Operation> recurrent_family() {
                      .run = run_forward,
                      .workspace = forward_workspace,
                      .flops = forward_flops,
-                     .gradient = gradient,
+                     .gradient = for_training(gradient),
                      .traits = {.in_place = in_place, .optional_outputs = true}};
   };
   const auto backward = [&](const char* name, int least, int most, std::vector<AttributeSpec> attributes,
@@ -330,7 +330,7 @@ std::span<const Operation> recurrent_family() {
                      .run = run_gradient,
                      .workspace = gradient_workspace,
                      .flops = gradient_flops,
-                     .gradient = gradient_of_gradient,
+                     .gradient = for_training(gradient_of_gradient),
                      .no_gradient = kNoSecond,
                      .traits = {.in_place = in_place}};
   };

@@ -1,4 +1,5 @@
 // The operation table: every family by name, but for those that the build leaves out.
+#include "base/build.h"
 #include "base/left_out.h"
 #include "ops/operation.h"
 
@@ -39,6 +40,11 @@ constexpr Family kFamilies[] = {
 };
 // clang-format on
 
+// Operations that gradient rules record. A data gradient is also a transposed convolution.
+bool is_of_training(std::string_view name) {
+  return name.ends_with("_gradient") && !name.ends_with("_data_gradient") && name != "stop_gradient";
+}
+
 }  // namespace
 
 const std::vector<const Operation*>& operations() {
@@ -46,7 +52,8 @@ const std::vector<const Operation*>& operations() {
     auto* all = new std::vector<const Operation*>;
     for (const Family family : kFamilies) {
       if (family == nullptr) continue;
-      for (const Operation& operation : family()) all->push_back(&operation);
+      for (const Operation& operation : family())
+        if (kTraining || !is_of_training(operation.name)) all->push_back(&operation);
     }
     return all;
   }();

@@ -150,7 +150,7 @@ std::span<const Operation> reshape_family() {
        .attributes = {{"shape", AttributeKind::dims}},
        .infer = infer_reshape,
        .run = run_reshape,
-       .gradient = reshape_gradient,
+       .gradient = for_training(reshape_gradient),
        .traits = {.view = true, .halves = Halves::moved}},
       {.name = "transpose",
        .min_inputs = 1,
@@ -158,7 +158,7 @@ std::span<const Operation> reshape_family() {
        .attributes = {{"perm", AttributeKind::integers}},
        .infer = infer_transpose,
        .run = run_transpose,
-       .gradient = transpose_gradient,
+       .gradient = for_training(transpose_gradient),
        .traits = {.halves = Halves::moved}},
       {.name = "concatenate",
        .min_inputs = 1,
@@ -166,7 +166,7 @@ std::span<const Operation> reshape_family() {
        .attributes = {{"axis", AttributeKind::integer}},
        .infer = infer_concatenate,
        .run = run_concatenate,
-       .gradient = concatenate_gradient,
+       .gradient = for_training(concatenate_gradient),
        .traits = {.halves = Halves::moved}},
   };
   return table;

@@ -93,14 +93,14 @@ std::span<const Operation> resize_family() {
        .attributes = {{"size", AttributeKind::dims}, method},
        .infer = infer_resize,
        .run = run_resize,
-       .gradient = resize_gradient},
+       .gradient = for_training(resize_gradient)},
       {.name = "resize_gradient",
        .min_inputs = 1,
        .max_inputs = 1,
        .attributes = {{"shape", AttributeKind::dims}, method},
        .infer = infer_gradient,
        .run = run_gradient,
-       .gradient = gradient_gradient},
+       .gradient = for_training(gradient_gradient)},
   };
   return table;
 }

@@ -126,7 +126,7 @@ std::span<const Operation> scatter_family() {
        .attributes = {axis, size},
        .infer = infer_scatter_add,
        .run = run_scatter_add,
-       .gradient = scatter_add_gradient,
+       .gradient = for_training(scatter_add_gradient),
        .traits = {.may_fail = true}},
       {.name = "put_along_axis_add",
        .min_inputs = 2,
@@ -134,7 +134,7 @@ std::span<const Operation> scatter_family() {
        .attributes = {axis, size},
        .infer = infer_put_along_axis_add,
        .run = run_put_along_axis_add,
-       .gradient = put_along_axis_add_gradient,
+       .gradient = for_training(put_along_axis_add_gradient),
        .traits = {.may_fail = true}},
       {.name = "scatter_nd",
        .min_inputs = 2,
@@ -142,7 +142,7 @@ std::span<const Operation> scatter_family() {
        .attributes = {{"shape", AttributeKind::dims}},
        .infer = infer_scatter_nd,
        .run = run_scatter_nd,
-       .gradient = scatter_nd_gradient,
+       .gradient = for_training(scatter_nd_gradient),
        .traits = {.may_fail = true}},
   };
   return table;

@@ -98,7 +98,7 @@ std::span<const Operation> sort_family() {
        .attributes = axis,
        .infer = infer_sort,
        .run = run_sort,
-       .gradient = sort_gradient},
+       .gradient = for_training(sort_gradient)},
       {.name = "argsort",
        .min_inputs = 1,
        .max_inputs = 1,
@@ -112,7 +112,7 @@ std::span<const Operation> sort_family() {
        .attributes = {{"k", AttributeKind::integer}},
        .infer = infer_top_k,
        .run = run_top_k,
-       .gradient = top_k_gradient},
+       .gradient = for_training(top_k_gradient)},
   };
   return table;
 }

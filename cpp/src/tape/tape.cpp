@@ -9,6 +9,8 @@
 #include "addax/error.h"
 #include "addax/ops.h"
 #include "addax/program.h"
+#include "base/build.h"
+#include "base/left_out.h"
 #include "ops/halves.h"
 #include "ops/operation.h"
 
@@ -95,6 +97,7 @@ Tape::Tape(bool persistent, bool watch_variables) : book_(std::make_shared<Book>
 Tape::~Tape() { stop(); }
 
 void Tape::start() {
+  if constexpr (!kTraining) fail(ErrorKind::unsupported, "there are no gradients", left_out_note());
   if (active()) fail(ErrorKind::value, "the tape is already recording");
   std::vector<std::shared_ptr<Book>>& books = open_books();
   std::erase_if(books, [](const auto& book) { return !book->open; });  // those that other threads closed

@@ -35,7 +35,7 @@ def test_a_project_builds_the_sources_along_with_its_own(build, digits, tmp_path
         f"-DADDAX_SOURCE={ROOT}",
         "-DADDAX_SANITIZE=address",
         f"-DADDAX_ISAS={'baseline' if os.uname().machine == 'x86_64' else 'neon'}",
-        "-DADDAX_LEAVE_OUT=attention;recurrent",
+        "-DADDAX_LEAVE_OUT=attention;recurrent;training;float64",
         "-DADDAX_BULK_BUILD=ON",
     )
     np.testing.assert_allclose(predictions(program, digits), digits.y, rtol=1e-5, atol=1e-7)
@@ -45,6 +45,12 @@ def test_a_project_builds_the_sources_along_with_its_own(build, digits, tmp_path
     addax.Sequential([addax.Input(shape=(4, 2)), addax.layers.LSTM(3)]).save(tmp_path / "lstm")
     with pytest.raises(AssertionError, match="made without attention,recurrent"):
         run(program, tmp_path / "lstm", digits.x, tmp_path / "y")
+
+    precise = addax.Sequential([addax.Input(shape=(4,), dtype="float64")])
+    precise.add(addax.layers.Dense(3, dtype="float64"))
+    precise.save(tmp_path / "float64")
+    with pytest.raises(AssertionError, match="there is no float64 in this build"):
+        run(program, tmp_path / "float64", digits.x, tmp_path / "y")
 
 
 def test_a_project_that_includes_the_sources_keeps_its_flags(tmp_path):
