@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from addax.saving.tfjs_operations import as_layer
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -120,7 +122,7 @@ def _of_layer(entry: dict[str, Any], owner: str) -> Iterator[str]:
     yield from _of_objects(config, what)
     yield from _of_axis(class_name, config, entry.get("build_config"), what)
     for layer in config.get("layers") or ():
-        yield from _of_layer(layer, "")
+        yield from _of_layer(as_layer(layer) or layer, "")
     inner = [config.get(key) for key in ("layer", "cell")] + list(config.get("cells") or ())
     for part in inner:
         if isinstance(part, dict) and part.get("class_name") != "StackedRNNCells":

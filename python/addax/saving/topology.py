@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from addax.saving.tfjs_operations import as_layer
+
 _ACTIVATIONS = {"silu": "swish"}
 # Functions of ours that are an activation there.
 _FUNCTIONS = {"hard_sigmoid_of_keras_2": "hard_sigmoid", "gelu_by_tanh": "gelu_new"}
@@ -114,7 +116,7 @@ def _functional(config: dict[str, Any]) -> dict[str, Any]:
         if "layers" in _dict(entry.get("config"))
     }
     layers = []
-    for entry in config["layers"]:
+    for entry in (as_layer(entry) or entry for entry in config["layers"]):
         nodes = [_node(node, nested) for node in entry.get("inbound_nodes", [])]
         layers.append({"name": entry["name"], **_layer(entry), "inbound_nodes": nodes})
     return {

@@ -1,0 +1,86 @@
+"""Operations in a graph that TensorFlow.js has a layer for are written as that layer."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from addax import Input, Model, layers, ops
+from comparing import check, decode, encode, predict
+from tfjs_cases import Case
+
+DIRECTION = "Addax to TensorFlow.js"
+
+
+def residual(x, y):
+    return layers.Dense(4)(x) + y
+
+
+def products(x, y):
+    return ops.maximum(x * y, ops.minimum(x, 0.5 * y))
+
+
+def broadcast(x, y):
+    return x * layers.Dense(1, activation="sigmoid")(y)
+
+
+def numbers(x, y):
+    return ops.concatenate([x + 1, 2.5 - x, x - 0.5, y * 3.0, 0.5 * y, y / 4], axis=-1)
+
+
+def activations(x, y):
+    kinds = (ops.relu, ops.relu6, ops.selu, ops.sigmoid, ops.silu, ops.softmax, ops.tanh)
+    return ops.concatenate([*(f(x) for f in (*kinds, ops.softplus, ops.softsign)), y], axis=1)
+
+
+WRITTEN = {f.__name__: f for f in (residual, products, broadcast, numbers, activations)}
+# Slices, other axes and numbers divided by tensors have no layer there.
+UNKNOWN = {
+    "slice": lambda x, y: x[:, :2],
+    "axis": lambda x, y: ops.softmax(x, axis=0),
+    "reciprocal": lambda x, y: 1.0 / (x + 3.0),
+    "difference": lambda x, y: x - y,
+    "ranks": lambda x, y: layers.Reshape((2, 2))(x) + ops.sum(y),
+}
+
+
+def model_of(function):
+    x, y = Input((4,)), Input((4,))
+    return Model([x, y], function(x, y))
+
+
+def said(model, folder):
+    """What saving says about the browser."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.save(folder)
+    return [str(w.message) for w in caught if "TensorFlow.js" in str(w.message)]
+
+
+@pytest.fixture(scope="module")
+def loaded(client, tmp_path_factory):
+    root = tmp_path_factory.mktemp("operations")
+    inputs = Case([(4,), (4,)]).inputs()
+    ours, jobs = {}, {}
+    for name, function in WRITTEN.items():
+        model = model_of(function)
+        assert said(model, root / name) == []
+        ours[name] = predict(model, inputs)
+        jobs[name] = {
+            "model": {"folder": str(root / name)},
+            "inputs": [encode(x) for x in inputs],
+        }
+    return ours, client.run(jobs)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_graph_of_operations_predicts_the_same(loaded, name):
+    ours, results = loaded
+    assert "error" not in results[name], results[name]
+    check(ours[name], decode(results[name]["outputs"]))
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_operations_without_such_a_layer_are_warned_of(name, tmp_path):
+    (text,) = said(model_of(UNKNOWN[name]), tmp_path / "model")
+    assert "FunctionOperation" in text
