@@ -22,13 +22,6 @@ const Builder* find_builder(std::string_view class_name) {
   return it == builders->end() ? nullptr : it->second;
 }
 
-std::string name_in(const Json& entry) {
-  for (const Json* at : {&entry, entry.contains("config") ? &entry["config"] : nullptr})
-    if (at != nullptr && at->is_object() && at->contains("name") && (*at)["name"].is_string())
-      return (*at)["name"].get<std::string>();
-  return "";
-}
-
 std::string class_in(const Json& entry) {
   if (!entry.is_object()) fail(ErrorKind::value, "modelTopology: a layer must be an object; found ", entry.type_name());
   return file::string(file::member(entry, "class_name", Json::value_t::string, "modelTopology: a layer"), "class_name");
@@ -41,6 +34,14 @@ const Json& config_in(const Json& entry) {
 }
 
 }  // namespace
+
+std::string name_in(const Json& entry) {
+  if (!entry.is_object()) return "";
+  const auto name = entry.find("name");
+  if (name != entry.end() && name->is_string()) return name->get<std::string>();
+  const auto config = entry.find("config");
+  return config == entry.end() ? "" : name_in(*config);
+}
 
 Layer::Layer(const Json& entry, std::string prefix, Weights& weights, int depth)
     : entry_(entry),

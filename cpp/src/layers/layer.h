@@ -71,6 +71,9 @@ std::span<const Builder> image_family();
 std::span<const Builder> merging_family();
 std::span<const Builder> recurrent_family();
 
+// The name in an entry or its config; empty if it has none.
+std::string name_in(const Json& entry);
+
 // Whether the entry is a model of its own; its layers, applied to the inputs (network.cpp).
 bool is_network(std::string_view class_name);
 Flows call_network(const Layer& layer, const Flows& inputs);

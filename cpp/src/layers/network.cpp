@@ -24,10 +24,9 @@ const Json& layers_of(const Layer& model) {
 }
 
 std::string name_of(const Json& entry, const Config& model) {
-  for (const Json* at : {&entry, entry.is_object() && entry.contains("config") ? &entry["config"] : nullptr})
-    if (at != nullptr && at->is_object() && at->contains("name") && (*at)["name"].is_string())
-      return (*at)["name"].get<std::string>();
-  model.error("a layer in it has no name");
+  const std::string name = name_in(entry);
+  if (name.empty()) model.error("a layer in it has no name");
+  return name;
 }
 
 Layer layer_of(const Json& entry, const Layer& model) {
