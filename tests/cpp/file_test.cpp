@@ -139,6 +139,53 @@ TEST_CASE("quantized weights become what they stand for") {
   CHECK(model.weights[2].tensor.data_as<std::int32_t>()[1] == 1 + 2 * (2 + 3 * 256));
 }
 
+TEST_CASE("a file that quantizes holds what `quantized` says, in files of bounded size") {
+  for (const Quantize kind : {Quantize::none, Quantize::uint8, Quantize::uint16, Quantize::float16}) {
+    const TemporaryFolder folder;
+    ModelFile model = small_model();
+    model.weights[0].tensor.data_as<float>()[4] = -0.123F;
+    model.weights.push_back({"iter", Tensor::scalar(DType::int32, 7), "optimizer"});
+    model.weights.push_back({"d/bias/m", floats({3}, 0.1F), "optimizer"});
+    model.quantize = kind;
+    model.shard_bytes = 5;
+    write_model(folder / "model", model);
+    const LoadedModel read = read_model(folder / "model", true);
+    REQUIRE(read.weights.size() == model.weights.size());
+    for (std::size_t i = 0; i < read.weights.size(); ++i) {
+      const Tensor wanted = quantized(model.weights[i], kind), found = read.weights[i].tensor;
+      CHECK(found.dtype() == wanted.dtype());
+      CHECK(std::memcmp(found.data(), wanted.data(), static_cast<std::size_t>(wanted.bytes())) == 0);
+      const bool same = std::memcmp(found.data(), model.weights[i].tensor.data(), wanted.bytes()) == 0;
+      if (kind == Quantize::none || i >= 2) CHECK(same);
+      if (kind == Quantize::uint8 && i == 0) CHECK_FALSE(same);
+    }
+    int files = 0;
+    for (const auto& entry : fs::directory_iterator(folder / "model"))
+      if (entry.path().extension() == ".bin") {
+        ++files;
+        CHECK(entry.file_size() <= 5);
+      }
+    CHECK(files > 3);
+    model.shard_bytes = 0;
+    write_model(folder / "model", model);
+    files = 0;
+    for (const auto& entry : fs::directory_iterator(folder / "model")) files += entry.is_regular_file();
+    CHECK(files == 2);
+  }
+}
+
+TEST_CASE("what another program saved is not taken for ours") {
+  const TemporaryFolder folder;
+  write_model(folder / "model", small_model());
+  const std::string text = contents(folder / "model/model.json");
+  REQUIRE(read_model(folder / "model", true).programs.size() == 1);
+  overwrite(folder / "model/model.json",
+            replaced(text, "{", R"({"generatedBy": "TensorFlow.js tfjs-layers v4.22.0", )"));
+  CHECK(read_model(folder / "model", true).programs.empty());
+  overwrite(folder / "model/model.json", replaced(text, "{", R"({"generatedBy": "addax 0.1.0", )"));
+  CHECK(read_model(folder / "model", true).programs.size() == 1);
+}
+
 TEST_CASE("shards are cut at any byte") {
   const TemporaryFolder folder;
   write_model(folder / "model", small_model());

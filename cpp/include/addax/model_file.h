@@ -21,16 +21,25 @@ struct NamedTensor {
   std::string group;  ///< "" for the model's weights, "optimizer" for the optimizer's state
 };
 
+/// How a file keeps float32 weights: as they are, or in the codes of the `tensorflowjs` converter, of 8 or 16 bits.
+enum class Quantize { none, uint8, uint16, float16 };
+
 struct ModelFile {
   /// The whole model.json but `weightsManifest` and the programs, as JSON text.
   std::string json;
   std::vector<NamedTensor> weights;  ///< as in the manifest; quantized ones as the floats that they stand for
   std::map<std::string, ProgramPtr> programs;
+  Quantize quantize = Quantize::none;  ///< of the model's weights; the optimizer's state stays exact
+  std::int64_t shard_bytes = 0;        ///< weights files are no larger; 0: there is one
 };
 
-/// Writes `folder/model.json` and a weights file named by its digest. Throws Error(io) with the path and the reason;
+/// Writes `folder/model.json` and weights files named by their digest. Throws Error(io) with the path and the reason;
 /// the old files then stay as they were.
 void write_model(const std::string& folder, const ModelFile& model);
+
+/// What a file that quantizes makes of a weight: float32 loses precision, all else stays. Throws Error(value) for
+/// numbers that have no code.
+Tensor quantized(const NamedTensor& weight, Quantize kind);
 
 /// Reads a folder, or its model.json. Programs' variables are the weights, by name; each weight becomes one variable
 /// that all programs share. Throws Error(value) that names what is wrong, Error(io) if a file cannot be opened.

@@ -8,11 +8,19 @@
 namespace addax::file {
 namespace {
 
+// TF.js keeps a user's metadata when it trains and saves a model that we wrote: what stands there for us is out of
+// date.
+bool is_ours(const Json& json) {
+  const auto writer = json.find("generatedBy");
+  return writer == json.end() || !writer->is_string() || writer->get_ref<const std::string&>().starts_with("addax");
+}
+
 // Before anything else is believed: a newer version may mean other things by the same names.
 void check_section(const Json& json) {
   const auto metadata = json.find("userDefinedMetadata");
   if (metadata == json.end() || metadata->is_null()) return;
   if (!metadata->is_object()) fail(ErrorKind::value, "`userDefinedMetadata` in the file must be an object.");
+  if (!is_ours(json)) return;
   const auto section = metadata->find("addax");
   if (section == metadata->end()) return;
   if (!section->is_object()) fail(ErrorKind::value, "`userDefinedMetadata.addax` in the file must be an object.");
@@ -24,6 +32,16 @@ void check_section(const Json& json) {
   if (integer(*version, "formatVersion") > kFormatVersion)
     fail(ErrorKind::value, "The file has format version ", version->dump(), "; this Addax reads up to ", kFormatVersion,
          ". Load it with a newer Addax.");
+}
+
+// What TensorFlow's converter makes of anything but a Keras model: operations of its own, no layers.
+void refuse_graph_model(const Json& json) {
+  const auto format = json.find("format"), topology = json.find("modelTopology");
+  const bool nodes = topology != json.end() && topology->is_object() && topology->contains("node");
+  if (nodes || (format != json.end() && *format == "graph-model"))
+    fail(ErrorKind::value,
+         "The file holds a graph-model of TensorFlow (`tf.loadGraphModel`), not a layers-model; only "
+         "layers-models can be loaded.");
 }
 
 void check_digest(const Json& json, const std::vector<Bytes>& files) {
@@ -39,6 +57,7 @@ Document make_document(std::string text, std::string_view what, const FindShard&
   document.json = parse_json(document.text, what);
   const Json& json = document.json;
   if (!json.is_object()) fail(ErrorKind::value, what, ": expected an object; found ", json.type_name());
+  refuse_graph_model(json);
   check_section(json);
   ReadWeights read;
   if (json.contains("weightsManifest")) read = read_weights(json.at("weightsManifest"), find, memory);
@@ -82,6 +101,7 @@ Document parse_document(std::string_view text, const Bytes& weights) {
 }
 
 const Json* find_section(const Json& json) {
+  if (!is_ours(json)) return nullptr;
   const auto metadata = json.find("userDefinedMetadata");
   if (metadata == json.end() || !metadata->is_object()) return nullptr;
   const auto section = metadata->find("addax");

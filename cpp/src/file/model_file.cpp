@@ -1,5 +1,7 @@
 #include "addax/model_file.h"
 
+#include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "base/sha256.h"
@@ -15,13 +17,56 @@ using file::Json;
 
 constexpr std::size_t kDigestLetters = 16;  // of the digest in the file's name
 
-std::string weights_name(const std::string& digest) { return "weights-" + digest.substr(0, kDigestLetters) + ".bin"; }
+constexpr std::int64_t kMostShards = 10000;
+constexpr std::string_view kWeightsBegin = "weights-", kWeightsEnd = ".bin";
 
-// A weights file that an earlier save of ours left.
-bool is_weights_name(const std::string& name) {
-  if (name.size() != weights_name(std::string(kDigestLetters, '0')).size()) return false;
-  const std::string digest = name.substr(std::string_view("weights-").size(), kDigestLetters);
-  return digest.find_first_not_of("0123456789abcdef") == std::string::npos && name == weights_name(digest);
+std::string weights_name(const std::string& digest) {
+  return std::string(kWeightsBegin) + digest.substr(0, kDigestLetters) + std::string(kWeightsEnd);
+}
+
+// `weights-<digest>-1of3.bin`
+std::string shard_name(const std::string& whole, std::int64_t number, std::int64_t count) {
+  return whole.substr(0, whole.size() - kWeightsEnd.size()) + "-" + std::to_string(number) + "of" +
+         std::to_string(count) + std::string(kWeightsEnd);
+}
+
+using Shards = std::vector<std::pair<std::string, std::span<const std::uint8_t>>>;
+
+// The bytes as files of at most `limit` bytes, cut anywhere as TF.js allows; one file, whole, for a limit of 0.
+Shards cut(std::span<const std::uint8_t> bytes, std::int64_t limit, const std::string& whole) {
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  const std::int64_t count = limit == 0 ? 1 : std::max<std::int64_t>(1, (size + limit - 1) / limit);
+  if (count > kMostShards)
+    fail(ErrorKind::value, "shards of ", limit, " bytes would be ", count, " files; at most ", kMostShards,
+         " are written");
+  if (count == 1) return {{whole, bytes}};
+  Shards shards;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t begin = i * limit, length = std::min(limit, size - begin);
+    shards.emplace_back(shard_name(whole, i + 1, count),
+                        bytes.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(length)));
+  }
+  return shards;
+}
+
+bool has(const Shards& shards, std::string_view name) {
+  return std::any_of(shards.begin(), shards.end(), [&](const auto& shard) { return shard.first == name; });
+}
+
+// A weights file that an earlier save of ours left, whole or a shard.
+bool is_weights_name(std::string_view name) {
+  if (!name.starts_with(kWeightsBegin) || !name.ends_with(kWeightsEnd)) return false;
+  name.remove_prefix(kWeightsBegin.size());
+  if (name.size() < kDigestLetters + kWeightsEnd.size()) return false;
+  name.remove_suffix(kWeightsEnd.size());
+  const std::string_view digest = name.substr(0, kDigestLetters), shard = name.substr(kDigestLetters);
+  if (digest.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
+  const std::size_t of = shard.find("of");
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  return shard.empty() || (shard[0] == '-' && of != std::string_view::npos && is_number(shard.substr(1, of - 1)) &&
+                           is_number(shard.substr(of + 2)));
 }
 
 Json& addax_section(Json& json) {
@@ -33,14 +78,17 @@ Json& addax_section(Json& json) {
 }  // namespace
 
 void write_model(const std::string& path, const ModelFile& model) {
+  if (model.shard_bytes < 0) fail(ErrorKind::value, "weights files of ", model.shard_bytes, " bytes");
+  const file::Packed packed = file::pack_weights(model.weights, model.quantize);
   file::make_folder(path);
   const file::Folder folder(path);
-  const std::vector<std::uint8_t> bytes = file::pack_weights(model.weights);
-  const std::string digest = sha256_hex(bytes);
-  const std::string name = weights_name(digest);
+  const std::string digest = sha256_hex(packed.bytes);
+  const auto shards = cut(packed.bytes, model.shard_bytes, weights_name(digest));
 
   Json json = file::parse_json(model.json, file::kModelName);
-  json["weightsManifest"] = file::weights_manifest(model.weights, name);
+  Json& group = (json["weightsManifest"] = Json::array({Json{{"paths", Json::array()}}}))[0];
+  for (const auto& [name, bytes] : shards) group["paths"].push_back(name);
+  group["weights"] = packed.specs;
   Json& section = addax_section(json);
   section["formatVersion"] = file::kFormatVersion;
   section["weightsDigest"] = digest;
@@ -50,10 +98,10 @@ void write_model(const std::string& path, const ModelFile& model) {
     section["programs"] = std::move(programs);
   }
   const std::string text = json.dump();
-  folder.write(name, bytes);
+  for (const auto& [name, bytes] : shards) folder.write(name, bytes);
   folder.write(file::kModelName, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   for (const std::string& old : folder.list())
-    if ((old != name && is_weights_name(old)) || folder.is_abandoned(old)) folder.remove(old);
+    if ((is_weights_name(old) && !has(shards, old)) || folder.is_abandoned(old)) folder.remove(old);
 }
 
 LoadedModel read_model(const std::string& path, bool with_programs) {

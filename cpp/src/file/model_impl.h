@@ -77,7 +77,8 @@ struct Present {
   std::optional<double> learning_rate;
   const CheckPair* check;  // null: the file keeps none
 };
-std::string with_state(const std::string& text, const Present& present);
+// Also makes anew those of the weights that stand in the file for TF.js alone.
+std::string with_state(const std::string& text, const Present& present, std::vector<NamedTensor>& weights);
 
 }  // namespace file
 

@@ -1,4 +1,6 @@
 // The present state of a model, written into the JSON that it came with.
+#include <algorithm>
+
 #include "file/document.h"
 #include "file/model_impl.h"
 #include "file/program_json.h"
@@ -14,6 +16,27 @@ void set_rate(Json& json, std::initializer_list<const char*> path, double rate) 
     at = &(*at)[key];
   }
   if (at->is_number()) *at = rate;
+}
+
+// TF.js's momentum is a sum of gradients, ours one of steps: -rate times as much. `momentumForTfjs` says which weight
+// is which one in its scale, and the rate is the one that TF.js reads.
+void scale_momentum(const Json& json, std::vector<NamedTensor>& weights) {
+  const Json* const made_of = find_in_section(json, "momentumForTfjs");
+  const Json::json_pointer path("/trainingConfig/optimizer_config/config/learningRate");
+  if (made_of == nullptr || !made_of->is_object() || !json.contains(path) || !json.at(path).is_number()) return;
+  const auto factor = static_cast<float>(-1 / json.at(path).get<double>());
+  const auto find = [&](const std::string& name) {
+    return std::find_if(weights.begin(), weights.end(), [&](const NamedTensor& w) { return w.name == name; });
+  };
+  for (const auto& [scaled, ours] : made_of->items()) {
+    if (!ours.is_string()) continue;
+    const auto to = find(scaled), from = find(ours.get_ref<const std::string&>());
+    if (to == weights.end() || from == weights.end() || from->tensor.dtype() != DType::float32) continue;
+    Tensor tensor(DType::float32, from->tensor.shape());
+    for (std::int64_t i = 0; i < tensor.elements(); ++i)
+      tensor.data_as<float>()[i] = from->tensor.data_as<float>()[i] * factor;
+    to->tensor = std::move(tensor);
+  }
 }
 
 void set_small(Json& section, const std::vector<NamedTensor>& small) {
@@ -40,7 +63,7 @@ void set_check(Json& section, const CheckPair* check) {
 
 }  // namespace
 
-std::string with_state(const std::string& text, const Present& present) {
+std::string with_state(const std::string& text, const Present& present, std::vector<NamedTensor>& weights) {
   Json json = parse_json(text, kModelName);
   if (present.learning_rate) {
     for (const char* key : {"learningRate", "learning_rate"})
@@ -52,6 +75,7 @@ std::string with_state(const std::string& text, const Present& present) {
     set_small(*section, present.small);
     set_check(*section, present.check);
   }
+  scale_momentum(json, weights);
   return json.dump();
 }
 

@@ -102,7 +102,7 @@ void Model::save(const std::string& folder) const {
     check = CheckPair{model.check->inputs, run_check(model)};
     present.check = &*check;
   }
-  written.json = file::with_state(model.json, present);
+  written.json = file::with_state(model.json, present, written.weights);
   write_model(folder, written);
   model.check = std::move(check);  // what the file says now
 }

@@ -1,13 +1,12 @@
 #include "file/weights.h"
 
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <optional>
 #include <set>
 
 #include "base/checked.h"
-#include "kernels/elementwise.h"
+#include "file/quantization.h"
 
 namespace addax::file {
 namespace {
@@ -18,12 +17,6 @@ constexpr std::int64_t kMaxSize = (std::int64_t{1} << 31) - 1;
 // Smaller weights are copied: a few bytes, which then lie well.
 constexpr std::int64_t kBorrowed = 4096;
 
-struct Quantization {
-  DType stored;  // uint8, int32 standing for uint16, or float16
-  std::int64_t item;
-  double scale = 1, min = 0;
-};
-
 struct WeightSpec {
   std::string name, group;
   DType dtype;
@@ -31,30 +24,6 @@ struct WeightSpec {
   std::optional<Quantization> quantization;
   std::int64_t bytes = 0;
 };
-
-double finite(const Json& object, std::string_view key, std::string_view what) {
-  const auto it = object.find(std::string(key));
-  if (it == object.end()) return 0;
-  if (!it->is_number() || !std::isfinite(it->get<double>()))
-    fail(ErrorKind::value, what, ": '", key, "' must be a finite number");
-  return it->get<double>();
-}
-
-Quantization read_quantization(const Json& json, DType dtype, std::string_view what) {
-  const std::string& stored = string(member(json, "dtype", Json::value_t::string, what), what);
-  if (dtype != DType::float32 && dtype != DType::int32)
-    fail(ErrorKind::value, what, ": only float32 and int32 weights are quantized");
-  if (stored == "float16") {
-    if (dtype != DType::float32) fail(ErrorKind::value, what, ": float16 stands for float32 only");
-    return {DType::float16, 2};
-  }
-  if (stored != "uint8" && stored != "uint16")
-    fail(ErrorKind::value, what, ": unknown quantization '", stored.substr(0, 40), "'");
-  if (!json.contains("scale") || !json.contains("min"))
-    fail(ErrorKind::value, what, ": quantization needs 'scale' and 'min'");
-  return {stored == "uint8" ? DType::uint8 : DType::int32, stored == "uint8" ? 1 : 2, finite(json, "scale", what),
-          finite(json, "min", what)};
-}
 
 WeightSpec read_spec(const Json& json) {
   WeightSpec spec;
@@ -74,27 +43,8 @@ WeightSpec read_spec(const Json& json) {
   if (json.contains("group")) spec.group = string(json.at("group"), what);
   if (json.contains("quantization") && !json.at("quantization").is_null())
     spec.quantization = read_quantization(json.at("quantization"), spec.dtype, what);
-  spec.bytes = checked_mul(spec.shape.elements(), spec.quantization ? spec.quantization->item : size_of(spec.dtype));
+  spec.bytes = checked_mul(spec.shape.elements(), spec.quantization ? spec.quantization->item() : size_of(spec.dtype));
   return spec;
-}
-
-void dequantize(const WeightSpec& spec, const std::uint8_t* bytes, const Tensor& tensor) {
-  const Quantization& q = *spec.quantization;
-  const std::int64_t n = tensor.elements();
-  if (q.stored == DType::float16) {
-    kernels::cast_row(kernels::Element::float16, kernels::Element::float32)(bytes, tensor.data(), n);
-    return;
-  }
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double code = q.item == 1 ? bytes[i] : bytes[2 * i] | bytes[2 * i + 1] << 8;
-    const double value = code * q.scale + q.min;
-    if (spec.dtype == DType::float32) {
-      tensor.data_as<float>()[i] = static_cast<float>(value);
-    } else {
-      tensor.data_as<std::int32_t>()[i] =
-          static_cast<std::int32_t>(std::clamp(std::round(value), -2147483648.0, 2147483647.0));
-    }
-  }
 }
 
 Tensor unpack(const WeightSpec& spec, const Bytes& data, std::int64_t offset, Memory memory) {
@@ -105,7 +55,7 @@ Tensor unpack(const WeightSpec& spec, const Bytes& data, std::int64_t offset, Me
     return Tensor(spec.dtype, spec.shape, Storage::borrow(const_cast<std::uint8_t*>(bytes), spec.bytes, data.owner));
   Tensor tensor(spec.dtype, spec.shape);
   if (spec.quantization) {
-    dequantize(spec, bytes, tensor);
+    decode(bytes, *spec.quantization, tensor);
   } else if (spec.dtype == DType::boolean) {
     for (std::int64_t i = 0; i < tensor.elements(); ++i) tensor.data_as<bool>()[i] = bytes[i] != 0;
   } else if (spec.bytes > 0) {
@@ -174,27 +124,27 @@ ReadWeights read_weights(const Json& manifest, const FindShard& find, Memory mem
   return std::move(reader.result);
 }
 
-std::vector<std::uint8_t> pack_weights(const std::vector<NamedTensor>& weights) {
-  std::vector<std::uint8_t> bytes;
-  std::size_t total = 0;
-  for (const NamedTensor& w : weights) total += static_cast<std::size_t>(w.tensor.bytes());
-  bytes.reserve(total);
-  for (const NamedTensor& w : weights) {
-    const auto* data = static_cast<const std::uint8_t*>(w.tensor.data());
-    bytes.insert(bytes.end(), data, data + w.tensor.bytes());
-  }
-  return bytes;
-}
-
-Json weights_manifest(const std::vector<NamedTensor>& weights, const std::string& file_name) {
-  Json specs = Json::array();
+Packed pack_weights(const std::vector<NamedTensor>& weights, Quantize quantize) {
+  Packed packed{{}, Json::array()};
+  std::int64_t total = 0;
+  for (const NamedTensor& w : weights) total = checked_add(total, w.tensor.bytes());
+  packed.bytes.reserve(static_cast<std::size_t>(total));
   for (const NamedTensor& w : weights) {
     Json spec{{"name", w.name}, {"shape", Json::array()}, {"dtype", std::string(name_of(w.tensor.dtype()))}};
     for (const std::int64_t size : w.tensor.shape()) spec["shape"].push_back(size);
     if (!w.group.empty()) spec["group"] = w.group;
-    specs.push_back(std::move(spec));
+    if (const auto quantization = choose_quantization(w, quantize)) {
+      spec["quantization"] = to_json(*quantization);
+      const std::size_t begin = packed.bytes.size();
+      packed.bytes.resize(begin + static_cast<std::size_t>(w.tensor.elements() * quantization->item()));
+      encode(w.tensor, *quantization, packed.bytes.data() + begin);
+    } else {
+      const auto* data = static_cast<const std::uint8_t*>(w.tensor.data());
+      packed.bytes.insert(packed.bytes.end(), data, data + w.tensor.bytes());
+    }
+    packed.specs.push_back(std::move(spec));
   }
-  return Json::array({Json{{"paths", Json::array({file_name})}, {"weights", std::move(specs)}}});
+  return packed;
 }
 
 }  // namespace addax::file

@@ -1,5 +1,5 @@
 // The manifest and its bytes: specs in order, data back to back, little-endian (TF.js's layout, model-formats of TF.js
-// 4.22). Quantized entries (uint8, uint16: value · scale + min in double; float16) become what they stand for.
+// 4.22). Quantized entries become what they stand for.
 #pragma once
 
 #include <functional>
@@ -26,8 +26,11 @@ struct ReadWeights {
 };
 ReadWeights read_weights(const Json& manifest, const FindShard& find, Memory memory);
 
-// The bytes of one weights file and the manifest that describes it.
-std::vector<std::uint8_t> pack_weights(const std::vector<NamedTensor>& weights);
-Json weights_manifest(const std::vector<NamedTensor>& weights, const std::string& file_name);
+// The bytes of the weights, and the specs of the manifest that describe them.
+struct Packed {
+  std::vector<std::uint8_t> bytes;
+  Json specs;
+};
+Packed pack_weights(const std::vector<NamedTensor>& weights, Quantize quantize);
 
 }  // namespace addax::file

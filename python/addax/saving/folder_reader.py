@@ -42,9 +42,16 @@ def load_folder(path: str, custom_objects=None, compile: bool = True):
 
 
 def _section(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What we wrote into the user's metadata, and the rest of it."""
+    """What we wrote into the user's metadata, and the rest of it.
+
+    TensorFlow.js keeps the metadata when it trains and saves a model of ours; then our part of it
+    is out of date.
+    """
     metadata = document.get("userDefinedMetadata") or {}  # the core has seen that it is an object
-    return metadata.get("addax", {}), {k: v for k, v in metadata.items() if k != "addax"}
+    writer = document.get("generatedBy")
+    ours = not isinstance(writer, str) or writer.startswith("addax")
+    section = metadata.get("addax", {}) if ours else {}
+    return section, {k: v for k, v in metadata.items() if k != "addax"}
 
 
 def _load_own(section, given, state, custom_objects, compile: bool):
@@ -169,14 +176,10 @@ def _load_foreign(document, given, state, custom_objects, compile: bool):
             "The file has no `modelTopology`: it is no layers-model. Found keys: "
             f"{sorted(map(str, document))[:20]}."
         )
-    if "node" in top or document.get("format") == "graph-model":
-        raise ValueError(
-            "The file holds a graph-model of TensorFlow (`tf.loadGraphModel`), not a layers-model; "
-            "only layers-models can be loaded."
-        )
     config = top.get("model_config", top)
     if isinstance(config, str):
-        config = json.loads(config)
+        with building("topology"):
+            config = json.loads(config)
     if not isinstance(config, dict):
         raise ValueError("The topology in the file must be an object.")
     config = {k: config[k] for k in config if k not in ("keras_version", "backend")}

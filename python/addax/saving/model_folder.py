@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from addax import _core
@@ -16,16 +18,41 @@ from addax.saving.weight_names import named_weights
 
 # Optimizer state of more elements that belongs to no weight goes into the weights file.
 _SMALL = 64
+_QUANTIZATIONS = ("uint8", "uint16", "float16")
 
 
-def save_folder(model, path: str, include_optimizer: bool = True) -> None:
+def save_folder(
+    model: Any,
+    path: str,
+    include_optimizer: bool = True,
+    shard_size: int | None = None,
+    quantize: str | None = None,
+) -> None:
     """Writes the model as `path/model.json` with a weights file beside it.
+
+    Args:
+        model: The model.
+        path: The folder.
+        include_optimizer: Whether the optimizer's state is written.
+        shard_size: At most so many bytes go into one weights file; `None` for one file.
+        quantize: "uint8", "uint16" or "float16": float32 weights become such codes; the state of
+            the optimizer stays exact.
 
     Raises:
         OSError: If the files cannot be written; what was there stays as it was.
-        ValueError: If the model has no config.
+        ValueError: If the model has no config, or an option makes no sense.
     """
-    _Writer(model, include_optimizer).write(path)
+    if quantize is not None and quantize not in _QUANTIZATIONS:
+        raise ValueError(
+            f"`quantize` must be None or one of {_QUANTIZATIONS}. Received: quantize={quantize!r}"
+        )
+    whole = isinstance(shard_size, int) and not isinstance(shard_size, bool)
+    if shard_size is not None and not (whole and shard_size > 0):
+        raise ValueError(
+            f"`shard_size` must be a number of bytes above 0. Received: shard_size={shard_size!r}"
+        )
+    writer = _Writer(model, include_optimizer, quantize or "")
+    writer.write(path, shard_size or 0)
 
 
 def save_weights_folder(model, path: str) -> None:
@@ -36,8 +63,9 @@ def save_weights_folder(model, path: str) -> None:
 
 
 class _Writer:
-    def __init__(self, model, include_optimizer: bool):
+    def __init__(self, model: Any, include_optimizer: bool, quantize: str) -> None:
         self.model = model
+        self.quantize = quantize
         self.weights: list[tuple[str, Any, str]] = []  # name, tensor, group
         self.state: list[dict[str, Any]] = []
         self.core: list[tuple[Any, str]] = []  # variable of the core, its name in the file
@@ -45,7 +73,7 @@ class _Writer:
         self.section: dict[str, Any] = {}
         self.optimizer = model.optimizer if include_optimizer and model.compiled else None
 
-    def write(self, path: str) -> None:
+    def write(self, path: str, shard_size: int) -> None:
         model = self.model
         config = _finite(serialize_keras_object(model))
         compile_config = config.pop("compile_config", None)
@@ -64,14 +92,27 @@ class _Writer:
             self.section["shuffle"] = list(model._shuffle_state)
         self.section["state"] = self.state
         self.section["signatures"] = programs.describe()
-        check = programs.check_pair()
+        with self._quantized_weights(named):
+            check = programs.check_pair()
         if check is not None:
             self.section["check"] = check
         text = _to_json(self._document(config))
         _warn_of_browsers(model, config)
         with _Renamed(self.core):
             recorded = {name: r.program for name, r in programs.recorded.items()}
-            _core.write_model(path, text, self.weights, recorded)
+            _core.write_model(path, text, self.weights, recorded, self.quantize, shard_size)
+
+    @contextmanager
+    def _quantized_weights(self, named: list[tuple[str, Any]]) -> Iterator[None]:
+        """Context in which the weights are what the file will make of them."""
+        kept = [(name, v, v._variable.concrete()) for name, v in named if self.quantize]
+        try:
+            for name, v, value in kept:
+                v._variable.assign(_core.quantized(name, value, self.quantize))
+            yield
+        finally:
+            for _, v, value in kept:
+                v._variable.assign(value)
 
     def _document(self, config: dict[str, Any]) -> dict[str, Any]:
         document: dict[str, Any] = {

@@ -18,6 +18,10 @@ def save_model(
             TensorFlow.js loads too), or a file ending in `.keras` or `.h5`.
         overwrite: Whether what is there is replaced without asking.
         include_optimizer: Whether the optimizer's state is saved.
+        shard_size: For folders: at most so many bytes go into one weights file (TensorFlow.js's
+            converter takes 4 MiB); by default there is one file.
+        quantize: For folders: "uint8", "uint16" or "float16" makes the weights a quarter or half as
+            large and less exact, as TensorFlow.js's converter does it; zero stays zero.
 
     Raises:
         ValueError: If the ending is another one.
@@ -25,10 +29,14 @@ def save_model(
     """
     kwargs.pop("zipped", None)
     kwargs.pop("save_format", None)
-    if kwargs:
-        raise ValueError(f"The following argument(s) are not supported: {list(kwargs)}")
     path = os.fspath(filepath)
     kind = _kind(path)
+    options = {} if kind not in ("folder", "json") else kwargs
+    if set(kwargs) - ({"shard_size", "quantize"} if options else set()):
+        raise ValueError(
+            f"The following argument(s) are not supported: {list(kwargs)}. "
+            "(`shard_size` and `quantize` are for folders.)"
+        )
     if kind == "other":
         raise ValueError(
             "Invalid filepath extension for saving. Please add either a `.keras` extension for the "
@@ -48,7 +56,7 @@ def save_model(
     elif kind in ("folder", "json"):
         from addax.saving.model_folder import save_folder
 
-        save_folder(model, _folder_of(path, kind), include_optimizer)
+        save_folder(model, _folder_of(path, kind), include_optimizer, **options)
     else:
         raise ValueError(
             f"A file of weights cannot hold a model. Use `save_weights()`, or another ending. "

@@ -1,10 +1,12 @@
 """A native app and Python give the same bits: predicting, streaming, training, and going on."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import addax as keras
 import numpy as np
 import pytest
+from addax import _core
 from c_library import STREAM, Model, Session
 from model_cases import CASES, STREAMS, make
 
@@ -211,3 +213,22 @@ def test_sessions_in_many_threads_give_what_one_gives(library, tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(16)))
+
+
+def test_momentum_is_written_for_tensorflow_js_anew(library, tmp_path):
+    """It keeps sums of gradients, -1 / rate times our state, in the file beside that."""
+    case = make("mlp_adam")
+    case.model.compile(keras.optimizers.SGD(0.5, momentum=0.9), "sparse_categorical_crossentropy")
+    in_python(case.model, *case.batch(0))
+    case.model.save(tmp_path / "m")
+    native = Model(library, tmp_path / "m")
+    native.step("train_on_batch", *case.batch(1))
+    native.learning_rate = 0.25
+    native.save(tmp_path / "native")
+    text, weights, _ = _core.read_model(str(tmp_path / "native"))
+    values = {name: np.asarray(tensor) for name, tensor, _ in weights}
+    made_of = json.loads(text)["userDefinedMetadata"]["addax"]["momentumForTfjs"]
+    assert len(made_of) == 6
+    for scaled, ours in made_of.items():
+        assert np.abs(values[ours]).max() > 0
+        np.testing.assert_allclose(values[scaled], values[ours] * -4, rtol=1e-6)
