@@ -39,9 +39,7 @@ void refuse_graph_model(const Json& json) {
   const auto format = json.find("format"), topology = json.find("modelTopology");
   const bool nodes = topology != json.end() && topology->is_object() && topology->contains("node");
   if (nodes || (format != json.end() && *format == "graph-model"))
-    fail(ErrorKind::value,
-         "The file holds a graph-model of TensorFlow (`tf.loadGraphModel`), not a layers-model; only "
-         "layers-models can be loaded.");
+    fail(ErrorKind::value, "this is a graph model of TensorFlow.js: only layers models can be loaded");
 }
 
 void check_digest(const Json& json, const std::vector<Bytes>& files) {

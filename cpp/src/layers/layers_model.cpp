@@ -12,13 +12,9 @@ using file::Json;
 
 // Of TensorFlow.js, of its converter (with "model_config" between), and where that is a text of its own in old files.
 Json topology_of(const Json& document) {
-  if (document.contains("format") && document["format"] == "graph-model")
-    fail(ErrorKind::unsupported, "this is a graph model of TensorFlow.js: only layers models can be loaded");
   if (!document.contains("modelTopology") || !document["modelTopology"].is_object())
     fail(ErrorKind::value, "model.json has no 'modelTopology': it describes no layers");
   const Json& topology = document["modelTopology"];
-  if (topology.contains("node"))
-    fail(ErrorKind::unsupported, "this is a graph model of TensorFlow.js: only layers models can be loaded");
   if (!topology.contains("model_config")) return topology;
   const Json& config = topology["model_config"];
   return config.is_string() ? file::parse_json(config.get<std::string>(), "model_config") : config;
