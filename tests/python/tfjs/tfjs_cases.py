@@ -386,14 +386,6 @@ CASES = {
             ("ave", "lstm({units: 2, returnSequences: true})", "LSTM(2, return_sequences=True)"),
         )
     },
-    "conv_lstm2d": Case(
-        [(3, 5, 5, 2)],
-        "convLstm2d({filters: 2, kernelSize: 3, padding: 'same', returnSequences: true, "
-        "recurrentActivation: 'sigmoid'}), "
-        "convLstm2d({filters: 2, kernelSize: 2, recurrentActivation: 'sigmoid'})",
-        "ConvLSTM2D(2, 3, padding='same', return_sequences=True, recurrent_activation='sigmoid'), "
-        "ConvLSTM2D(2, 2, recurrent_activation='sigmoid')",
-    ),
     "time_distributed": Case(
         [(3, 5, 4, 2)],
         "timeDistributed({layer: conv2d({filters: 2, kernelSize: 2})}), "
