@@ -32,27 +32,19 @@ PoolShape pool_shape(const benchmark::State& state) {
 std::int64_t numbers_in(const PoolShape& s) { return s.batch * s.in[1] * s.in[2] * s.channels; }
 std::int64_t numbers_out(const PoolShape& s) { return s.batch * s.out[1] * s.out[2] * s.channels; }
 
+// In training the index of each greatest value is kept, a byte a pooled value.
+template <bool kTraining>
 void max_pool(benchmark::State& state) {
   const PoolShape s = pool_shape(state);
   std::vector<float> y = zeros(numbers_out(s));
+  std::vector<std::uint8_t> index(kTraining ? y.size() : 0);
   const float* const x = large_array();
   for (auto _ : state) {
-    kernels().pool.f32.max(s, x, y.data(), nullptr);
+    kernels().pool.f32.max(s, x, y.data(), kTraining ? index.data() : nullptr);
     benchmark::DoNotOptimize(y.data());
   }
-  report_bytes(state, 4.0 * static_cast<double>(numbers_in(s) + numbers_out(s)), copy_bandwidth());
-}
-
-void max_pool_for_training(benchmark::State& state) {
-  const PoolShape s = pool_shape(state);
-  std::vector<float> y = zeros(numbers_out(s));
-  std::vector<std::uint8_t> index(y.size());
-  const float* const x = large_array();
-  for (auto _ : state) {
-    kernels().pool.f32.max(s, x, y.data(), index.data());
-    benchmark::DoNotOptimize(y.data());
-  }
-  report_bytes(state, 4.0 * static_cast<double>(numbers_in(s)) + 5.0 * static_cast<double>(numbers_out(s)),
+  const double out_bytes = kTraining ? 5.0 : 4.0;
+  report_bytes(state, 4.0 * static_cast<double>(numbers_in(s)) + out_bytes * static_cast<double>(numbers_out(s)),
                copy_bandwidth());
 }
 
@@ -100,8 +92,8 @@ void resize_bilinear(benchmark::State& state) {
 
 }  // namespace
 
-BENCHMARK(max_pool)->Apply(pools);
-BENCHMARK(max_pool_for_training)->Apply(pools);
+BENCHMARK(max_pool<false>)->Name("max_pool")->Apply(pools);
+BENCHMARK(max_pool<true>)->Name("max_pool_for_training")->Apply(pools);
 BENCHMARK(max_pool_gradient)->Apply(pools);
 BENCHMARK(average_pool)->Apply(pools);
 BENCHMARK(resize_bilinear)->Args({8, 128, 224, 3})->Args({8, 56, 112, 64})->Args({8, 224, 96, 3})->UseRealTime();

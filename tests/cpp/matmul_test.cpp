@@ -156,6 +156,30 @@ TEST_CASE("a product has the same bits for any number of threads") {
   addax::set_thread_count(before);
 }
 
+// Gradients of weights over many rows: all tasks take one part of k after the other.
+TEST_CASE("a long product with A transposed agrees with its definition, with the same bits for any number of threads") {
+  test::Numbers numbers(5);
+  const int before = addax::thread_count();
+  for (const auto& [m, n, k] : {std::tuple{40, 100, 6000}, {64, 130, 2500}, {130, 64, 2700}, {90, 48, 3100}}) {
+    for (int round = 0; round < 6; ++round) {
+      Case<float> c(numbers, m, n, k);
+      if (!c.transpose_a || c.batch != 1) continue;
+      CAPTURE(k);
+      CAPTURE(c.accumulate);
+      test::Guarded<float> one(m * c.ldc()), more(one.size());
+      addax::set_thread_count(1);
+      c.run(one.data());
+      test::check_close(one, c.wanted(), test::tolerance<float>(k));
+      for (const int threads : {2, 3}) {
+        addax::set_thread_count(threads);
+        c.run(more.data());
+        CHECK(std::equal(one.data(), one.data() + one.size(), more.data()));
+      }
+    }
+  }
+  addax::set_thread_count(before);
+}
+
 // What steps of a sequence give one by one must be what they give together.
 TEST_CASE("a row's product does not depend on the rows that are multiplied with it") {
   test::Numbers numbers(4);

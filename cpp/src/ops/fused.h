@@ -3,9 +3,9 @@
 // fused(x0, x1, …){steps, immediates, outputs} computes several element-wise operations in one walk over memory. Inputs
 // are float32, bfloat16 or bool of shapes that broadcast together; every output has the broadcast shape.
 //
-//   steps       four integers per step: opcode (kernels::Opcode), and up to three arguments (0 where the opcode takes
-//   fewer) immediates  numbers outputs     two integers per output: the value, and 0 for float32, 1 for bool
-//   or 2 for bfloat16
+// - `steps` has four integers per step: the opcode (kernels::Opcode) and up to three arguments, 0 where it takes fewer.
+// - `immediates` has numbers.
+// - `outputs` has two integers per output: the value, and 0 for float32, 1 for bool or 2 for bfloat16.
 //
 // Arguments and outputs name values: inputs 0 … I − 1, immediates I … I + M − 1, the results of the steps from I + M
 // on. Limits stand in kernels/fused.h. A bool is 0 or 1 as a value; so `cast` from bool to float32 is the step
