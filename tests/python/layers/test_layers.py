@@ -273,6 +273,53 @@ def test_embedding_ids_stay_exact_in_half_precision():
     )
 
 
+def test_a_reversible_embedding_goes_both_ways_in_a_model_with_one_table(tmp_path):
+    layer = layers.ReversibleEmbedding(6, 3, mask_zero=True)
+    inputs = Input((None,), dtype="int32")
+    states = layer(inputs)
+    model = Model(inputs, layer(states, reverse=True))
+    assert model.output_shape == (None, None, 6)
+    ids = np.array([[1, 5, 0]])
+    table = layer.embeddings.numpy()
+    predicted = model.predict(ids, verbose=0)
+    np.testing.assert_allclose(predicted, table[ids] @ table.T, rtol=1e-5, atol=1e-7)
+    assert [w.path.rpartition("/")[2] for w in model.weights] == ["embeddings"]
+    np.testing.assert_array_equal(np.asarray(layer(ids)._keras_mask), [[True, True, False]])
+    assert getattr(layer(layer(ids), reverse=True), "_keras_mask", None) is None
+    with pytest.warns(UserWarning, match="ReversibleEmbedding"):
+        model.save(tmp_path / "m")
+    again = addax.models.load_model(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict(ids, verbose=0), predicted)
+
+
+def test_a_reversible_embedding_gives_logits_of_the_dtype_it_is_told():
+    layer = layers.ReversibleEmbedding(4, 2, reverse_dtype="float32", dtype="mixed_bfloat16")
+    states = layer(np.array([[1]]))
+    assert states.dtype == "bfloat16"
+    assert layer(states, reverse=True).dtype == "float32"
+    inputs = Input((1,), dtype="int32")
+    assert layer(layer(inputs), reverse=True).dtype == "float32"
+
+
+def test_a_pipeline_is_in_training_unless_told_otherwise():
+    pipeline = layers.Pipeline([layers.Rescaling(2.0), layers.Dropout(0.5, seed=1)])
+    x = np.ones((20, 20), "float32")
+    assert set(np.unique(np.asarray(pipeline(x)))) == {0.0, 4.0}
+    np.testing.assert_array_equal(np.asarray(pipeline(x, training=False)), 2 * x)
+    inputs = Input((20,))
+    model = Model(inputs, pipeline(inputs))
+    np.testing.assert_array_equal(model.predict(x, verbose=0), 2 * x)
+
+
+def test_a_pipeline_passes_masks_on():
+    pipeline = layers.Pipeline([layers.Masking(), layers.LSTM(3, return_sequences=True)])
+    x = random(1, 4, 2)
+    x[:, 2:] = 0
+    y = pipeline(x)
+    np.testing.assert_array_equal(np.asarray(y._keras_mask), [[True, True, False, False]])
+    assert len(pipeline.trainable_weights) == 3
+
+
 def test_masking_masks_and_zeroes_steps_of_the_mask_value():
     x = np.array([[[1.0, 2.0], [-1.0, -1.0], [-1.0, 3.0]]], "float32")
     y = layers.Masking(-1.0)(x)

@@ -38,8 +38,9 @@ def _has_weights(name):
     return bool(layer.trainable_weights)
 
 
-# Weights that shift all scores of a query alike, which softmax does not see.
+# Weights that shift all scores of a query alike, which softmax does not see; a table not read.
 _WITHOUT_EFFECT = {
+    "reversible_embedding_own_way_back": ["/embeddings"],
     "multi_head_attention": ["key/bias"],
     "multi_head_attention_causal": ["key/bias"],
     "multi_head_attention_mask": ["key/bias"],
@@ -49,6 +50,7 @@ _WITHOUT_EFFECT = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of the table not read
 @pytest.mark.parametrize("name", CASES)
 def test_a_training_step_changes_every_trainable_weight(name):
     if not _has_weights(name):
