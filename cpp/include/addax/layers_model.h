@@ -20,9 +20,10 @@ namespace ADDAX_API addax {
 
 #ifndef ADDAX_NO_EXCEPTIONS
 /// The folder with a model.json, or the JSON file. A file that holds programs is loaded as Model::load does; of others
-/// the layers of its topology are recorded as operations, for prediction alone: such a model does not train, stream or
-/// keep states between batches; `save` writes the topology as it was, with the present weights. Sizes that the file
-/// leaves open stay open. Weights are mapped as by Model::load; quantized ones become floats.
+/// the layers of its topology are recorded as operations, for prediction alone: such a model does not train or stream,
+/// and stateful layers keep their states while the model lives. `save` writes the topology as it was, with the present
+/// weights. Sizes that the file leaves open stay open, dtypes are the file's (TensorFlow.js says float32 of ids, too).
+/// Weights are mapped as by Model::load; quantized ones become floats.
 ///
 /// Throws Error(io) if a file cannot be opened; Error(value) that names the place if the topology does not fit together
 /// or to the weights; Error(unsupported) for a graph model, and that names the layer for a class or option that is not

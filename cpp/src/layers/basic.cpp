@@ -157,19 +157,23 @@ Flows batch_normalization(const Layer& l, const Flows& in) {
 Flows layer_normalization(const Layer& l, const Flows& in) {
   const Config& c = l.config();
   const Value& x = in[0].value;
-  Sizes axes = c.has("axis") ? c.integers("axis") : Sizes{-1};
+  Sizes axes = c.has("axis") ? c.integers("axis") : Sizes{-1}, shape;
   for (std::int64_t& axis : axes) axis = axis_of(axis, x.rank(), c);
   std::sort(axes.begin(), axes.end());
-  Sizes shape;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    if (axes[i] != x.rank() - static_cast<std::int64_t>(axes.size() - i))
-      c.unsupported("its axes are not the last ones");
-    shape.push_back(l.known(x, static_cast<int>(axes[i])));
+  Dims beside(x.dims().size(), Dim(1));  // the parameters' shape beside x
+  for (const std::int64_t axis : axes) {
+    shape.push_back(l.known(x, static_cast<int>(axis)));
+    beside[static_cast<std::size_t>(axis)] = shape.back();
   }
+  const double epsilon = c.number("epsilon", 1e-3);
   const Dims dims(shape.begin(), shape.end());
   const Value gamma = c.flag("scale", true) ? l.weight("gamma", shape) : full(dims, 1, x.dtype());
   const Value beta = c.flag("center", true) ? l.weight("beta", shape) : full(dims, 0, x.dtype());
-  return {{apply("layer_normalization", {x, gamma, beta}, {{"epsilon", c.number("epsilon", 1e-3)}})}};
+  if (!axes.empty() && axes.front() == x.rank() - static_cast<std::int64_t>(axes.size()))
+    return {{apply("layer_normalization", {x, gamma, beta}, {{"epsilon", epsilon}})}};
+  const Value centred = x - mean(x, axes, KeepDims::yes);
+  const Value inverse = rsqrt(mean(square(centred), axes, KeepDims::yes) + epsilon);
+  return {{centred * inverse * reshape(gamma, beside) + reshape(beta, beside)}};
 }
 
 // ---- Inputs

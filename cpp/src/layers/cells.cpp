@@ -172,7 +172,8 @@ Cell stacked(const Layer& l, const Dims& inputs) {
   return stack;
 }
 
-// ---- Convolutional LSTM on images (batch, time, rows, columns, channels), Keras's order of gates.
+// ---- Convolutional LSTM on images (batch, time, rows, columns, channels), Keras's order of gates. The layer turns
+// images whose channels come first.
 
 Value convolved(const Value& x, const Value& kernel, const Sizes& strides, const std::string& padding,
                 const Sizes& dilation) {
@@ -196,7 +197,6 @@ Value over_steps(const Value& x, const std::function<Value(const Value&)>& body)
 
 Cell conv_lstm(const Layer& l, const Dims& inputs) {
   const Config& c = l.config();
-  if (channels_first(c)) c.unsupported("'channels_first' is not known here");
   if (inputs.size() < 3 || !inputs.back().known()) c.error("its images must have known channels; received ", inputs);
   const std::int64_t filters = c.size("filters"), channels = inputs.back().value();
   if (!c.has("kernel_size")) c.error("its config lacks 'kernel_size'");

@@ -1,4 +1,5 @@
 // Layers that go through time.
+#include <array>
 #include <memory>
 
 #include "addax/control.h"
@@ -106,16 +107,55 @@ Values values_of(const Flows& flows, std::size_t from, std::size_t to) {
   return values;
 }
 
+// States that a batch leaves to the next: variables of the model, zeros at first.
+std::vector<VariablePtr> kept_states(const Layer& l, const Cell& cell, const Value& x) {
+  const std::int64_t batch = l.known(x, 0);
+  std::vector<VariablePtr> variables;
+  for (const Dims& shape : cell.states) {
+    Dims dims{Dim(batch)};
+    dims.insert(dims.end(), shape.begin(), shape.end());
+    if (!all_known(dims)) l.config().error("a stateful layer must know its sizes; received shape ", x.dims());
+    const Tensor zeros = Tensor::zeros(x.dtype(), to_shape(dims));
+    variables.push_back(std::make_shared<Variable>(zeros, text(l.prefix(), "state_", variables.size()), false));
+  }
+  return variables;
+}
+
 Flows rnn(const Layer& l, const Flows& in) {
   const Config& c = l.config();
   require_sequence(l, in[0]);
-  if (c.flag("stateful", false)) c.unsupported("'stateful' layers need the program that Python records");
   const bool sequences = c.flag("return_sequences", false);
   const Order order{c.flag("go_backwards", false), c.flag("zero_output_for_mask", false), sequences};
-  const Result result = Recurrent(l, in[0].value).run(in[0], values_of(in, 1, in.size()), order);
+  const Recurrent recurrent(l, in[0].value);
+  Values states = values_of(in, 1, in.size());
+  std::vector<VariablePtr> kept;
+  if (c.flag("stateful", false)) kept = kept_states(l, recurrent.cell, in[0].value);
+  if (states.empty())
+    for (const VariablePtr& variable : kept) states.push_back(Variable::read(variable));
+  const Result result = recurrent.run(in[0], states, order);
+  for (std::size_t i = 0; i < kept.size(); ++i) Variable::assign(kept[i], result.states[i]);
   Flows out{sequences ? Flow{result.sequence, in[0].mask} : Flow{result.last}};
   if (c.flag("return_state", false))
     for (const Value& state : result.states) out.push_back({state});
+  return out;
+}
+
+// Images of rank 4, or sequences of them, with the channels last or behind the other leading axes.
+Value turned(const Value& x, bool to_last) {
+  const int leading = x.rank() - 3;
+  Axes perm;
+  for (int i = 0; i < leading; ++i) perm.push_back(i);
+  for (const int i : to_last ? std::array{1, 2, 0} : std::array{2, 0, 1}) perm.push_back(leading + i);
+  return transpose(x, perm);
+}
+
+Flows conv_lstm(const Layer& l, const Flows& in) {
+  l.require_rank(in[0], 5);
+  if (!channels_first(l.config())) return rnn(l, in);
+  Flows images = in;
+  for (Flow& flow : images) flow.value = turned(flow.value, true);
+  Flows out = rnn(l, images);
+  for (Flow& flow : out) flow.value = turned(flow.value, false);
   return out;
 }
 
@@ -191,7 +231,7 @@ std::span<const Builder> recurrent_family() {
       {"SimpleRNN", 1, kAnyNumber, Masks::own, rnn},
       {"LSTM", 1, kAnyNumber, Masks::own, rnn},
       {"GRU", 1, kAnyNumber, Masks::own, rnn},
-      {"ConvLSTM2D", 1, kAnyNumber, Masks::own, rnn},
+      {"ConvLSTM2D", 1, kAnyNumber, Masks::own, conv_lstm},
       {"RNN", 1, kAnyNumber, Masks::own, rnn},
       {"Bidirectional", 1, kAnyNumber, Masks::own, bidirectional},
       {"TimeDistributed", 1, 1, Masks::pass, time_distributed},

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "native")]
 
 SECONDS = 300
 
@@ -53,6 +53,24 @@ def client(tmp_path_factory):
     if not os.path.isdir(os.path.join(root, "node_modules", "@tensorflow", "tfjs")):
         pytest.fail(f"ADDAX_TFJS={root} has no node_modules/@tensorflow/tfjs")
     return Client(root, tmp_path_factory.mktemp("jobs"))
+
+
+@pytest.fixture(scope="session")
+def built_by_tfjs(client, tmp_path_factory):
+    """All models, built and saved in one process, and what they predict."""
+    from comparing import encode
+    from tfjs_cases import BUILT_BY_TFJS
+
+    root = tmp_path_factory.mktemp("saved-by-tfjs")
+    jobs = {
+        name: {
+            "model": case.description(name),
+            "inputs": [encode(x) for x in case.inputs()],
+            "save": str(root / name),
+        }
+        for name, case in BUILT_BY_TFJS.items()
+    }
+    return root, client.run(jobs)
 
 
 # Results for the table

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import addax as keras
 import pytest
-from comparing import check, decode, encode, predict
+from comparing import check, decode, predict
 from tfjs_cases import BUILT_BY_TFJS
 
 DIRECTION = "TensorFlow.js to Addax"
 
 
-@pytest.fixture(scope="module")
-def saved(client, tmp_path_factory):
-    """All models, built and saved in one process, and what they predict."""
-    root = tmp_path_factory.mktemp("saved-by-tfjs")
-    jobs = {
-        name: {
-            "model": case.description(name),
-            "inputs": [encode(x) for x in case.inputs()],
-            "save": str(root / name),
-        }
-        for name, case in BUILT_BY_TFJS.items()
-    }
-    return root, client.run(jobs)
-
-
 @pytest.mark.parametrize("name", BUILT_BY_TFJS)
-def test_a_model_of_tensorflow_js_predicts_the_same(saved, name):
-    root, results = saved
+def test_a_model_of_tensorflow_js_predicts_the_same(built_by_tfjs, name):
+    root, results = built_by_tfjs
     case, result = BUILT_BY_TFJS[name], results[name]
     if case.broken:
         assert case.broken in result.get("error", ""), result
