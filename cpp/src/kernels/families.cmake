@@ -51,8 +51,11 @@ set(ADDAX_QUICK_KERNELS
 
 # Those that -O3 makes faster by more than a few percent.
 set(ADDAX_LONG_KERNELS
+  conv_narrow
+  depthwise_row
   elementwise
   norm_channels
+  reduce
 )
 
 # Kernels that wider vectors do not make faster: compiled once.
