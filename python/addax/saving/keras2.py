@@ -32,7 +32,11 @@ _OF_RNN = {
     *("name", "trainable", "dtype", "batch_input_shape", "cell", "unroll", "stateful"),
     *("return_sequences", "return_state", "go_backwards", "zero_output_for_mask"),
 }
-_RECURRENT = ("SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell", "ConvLSTM2D")
+_RECURRENT = frozenset(
+    name + kind
+    for name in ("SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+    for kind in ("", "Cell")
+)
 _DISTRIBUTIONS = {"normal": "truncated_normal"}
 
 

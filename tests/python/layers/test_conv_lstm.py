@@ -4,6 +4,7 @@ import addax
 import numpy as np
 import pytest
 from addax import Input, Model, layers, ops
+from addax.saving.keras2 import from_keras_2
 from addax.saving.serialization import deserialize_keras_object
 
 # Layer class → spatial sizes of its inputs.
@@ -172,6 +173,21 @@ def test_half_precision_computes_in_half_and_keeps_single_weights():
 
 def test_shapes_without_elements_pass():
     assert layers.ConvLSTM1D(2, 2)(np.ones((0, 3, 4, 1), "float32")).shape == (0, 3, 2)
+
+
+@everywhere
+def test_a_config_of_keras_2_has_its_gates(cls, sizes):
+    config = {"name": "c", "filters": 2, "kernel_size": [1] * len(sizes), "time_major": False}
+    config = {**config, "unit_forget_bias": None, "implementation": None}
+    shape = [None, 3, *sizes, 1]
+    first = {"class_name": "InputLayer", "config": {"batch_input_shape": shape, "name": "i"}}
+    topology = {"layers": [first, {"class_name": cls.__name__, "config": config}]}
+    read = from_keras_2({"class_name": "Sequential", "config": topology})
+    (layer,) = addax.Sequential.from_config(read["config"]).layers
+    assert type(layer) is cls
+    assert layer.unit_forget_bias is True
+    steep = layer.recurrent_activation(np.array([-2.5, 1.0, 2.5], "float32"))
+    close(steep, [0.0, 0.7, 1.0])  # not Keras 3's hard sigmoid, which is 2/3 at 1
 
 
 def test_weights_in_a_folder_have_the_names_of_tensorflow_js(tmp_path):

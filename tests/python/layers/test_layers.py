@@ -106,6 +106,22 @@ FORMATS = [
     ("UpSampling2D(2, interpolation='bilinear')", 2),
     ("ZeroPadding2D((1, 2))", 2),
     ("Cropping2D(((1, 0), (0, 1)))", 2),
+    ("Conv1DTranspose(3, 2, strides=2)", 1),
+    ("DepthwiseConv1D(2, depth_multiplier=2)", 1),
+    ("SeparableConv1D(3, 2)", 1),
+    ("AveragePooling1D(2)", 1),
+    ("GlobalMaxPooling1D()", 1),
+    ("ZeroPadding1D((1, 2))", 1),
+    ("Conv3D(2, 2, groups=2)", 3),
+    ("Conv3DTranspose(2, 2, strides=2, padding='same')", 3),
+    ("MaxPooling3D((1, 2, 3))", 3),
+    ("AveragePooling3D(2, strides=1, padding='same')", 3),
+    ("AdaptiveAveragePooling3D(2)", 3),
+    ("GlobalAveragePooling3D()", 3),
+    ("GlobalMaxPooling3D(keepdims=True)", 3),
+    ("UpSampling3D((1, 2, 1))", 3),
+    ("ZeroPadding3D(((1, 0), (0, 2), (1, 1)))", 3),
+    ("Cropping3D(((1, 0), (0, 2), (1, 1)))", 3),
 ]
 
 
@@ -114,7 +130,7 @@ def test_channels_first_is_channels_last_with_moved_axes(constructor, rank):
     last = eval(f"layers.{constructor}")
     config = {**last.get_config(), "data_format": "channels_first"}
     first = type(last).from_config(config)
-    x = random(2, *(7, 6)[:rank], 4)
+    x = random(2, *(7, 6, 5)[:rank], 4)
     expected = np.asarray(last(x))
     first.build((2, 4, *x.shape[1:-1]))
     first.set_weights(last.get_weights())
