@@ -28,10 +28,11 @@ def as_layer(entry: dict[str, Any]) -> dict[str, Any] | None:
         An entry of the same name with the same inputs; `None` if it is no operation, or there is
         no such layer.
     """
-    config, nodes = entry.get("config"), entry.get("inbound_nodes") or ()
+    nodes: list[dict[str, Any]] = entry.get("inbound_nodes") or []
     if entry.get("class_name") != "FunctionOperation" or len(nodes) != 1:
         return None
-    function, args, kwargs = config.get("function"), nodes[0]["args"], nodes[0]["kwargs"]
+    function = entry["config"]["function"]
+    args, kwargs = nodes[0]["args"], nodes[0]["kwargs"]
     tensors = [x for x in args if _is_float(x)]
     found: tuple[str, dict[str, Any]] | None = None
     if function == "concatenate" and len(args) == 1 and all(map(_is_float, args[0])):
