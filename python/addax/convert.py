@@ -52,8 +52,8 @@ def convert(
 
     Args:
         source: Whatever `load_model` takes, or a file of weights if `model` is given.
-        target: Whatever `Model.save` takes, or a file ending in `.weights.h5` or
-            `.safetensors` for weights alone.
+        target: Whatever `Model.save` takes, or a file ending in `.weights.h5` for weights and
+            the optimizer's state alone, or in `.safetensors` for weights.
         model: A saved model that the weights in `source` belong to.
         custom_objects: Dict from names in the file to custom classes and functions.
         include_optimizer: Whether the optimizer's state is taken along.
@@ -68,22 +68,27 @@ def convert(
     source, target = os.fspath(source), _without_json(os.fspath(target))
     if _taken(target) and not overwrite:
         raise FileExistsError(f"'{target}' is there already. Replace it with --overwrite.")
+    _check_ending(target, options)
     parent, name = os.path.split(os.path.abspath(target))
     if os.path.isdir(target):
         parent = target
     if not os.path.isdir(parent):
         raise FileNotFoundError(f"There is no folder '{parent}' to write '{name}' into.")
-    original = _load(source, model, custom_objects)
-    if not include_optimizer:
-        options["include_optimizer"] = False
+    weights_alone = target.endswith(_WEIGHTS)
+    compiled = include_optimizer or not weights_alone
+    original = _load(source, model, custom_objects, compiled)
+    if not weights_alone:
+        options["include_optimizer"] = include_optimizer
     workplace = tempfile.mkdtemp(prefix=f".{name}.", dir=parent)
     try:
         written = os.path.join(workplace, name)
         _save(original, written, options)
-        copy = _load_again(written, source, model, custom_objects)
+        if weights_alone:
+            copy = _load(source, model, custom_objects, compiled)
+            _refill(copy, written)
+        else:
+            copy = _load(written, None, custom_objects)
         report = _compare(original, copy, exact=not options.get("quantize"))
-        if written.endswith(_WEIGHTS) and original.optimizer is not None:
-            report.optimizer = f"{type(original.optimizer).__name__}, left out"
         report.bytes_before, report.bytes_after = _size(source), _size(written)
         if os.path.isdir(target):  # what else is in it stays
             _save(original, target, options)
@@ -100,38 +105,47 @@ def _without_json(path: str) -> str:
     return folder or "." if name == "model.json" else path
 
 
+def _check_ending(target: str, options: dict[str, Any]) -> None:
+    from addax.saving.saving_api import _kind
+
+    kind = _kind(target)
+    if kind == "other":
+        raise ValueError(
+            f"'{target}' has an unknown ending. There are .keras, .h5, .safetensors, .weights.h5, "
+            "and none for a folder."
+        )
+    if options and kind != "folder":
+        raise ValueError(f"{' and '.join(options)} can be given for folders; '{target}' is none.")
+
+
 def _taken(path: str) -> bool:
     """Whether there is a model or another file."""
     inside = (os.path.join(path, name) for name in ("model.json", "config.json"))
     return os.path.isfile(path) or any(map(os.path.exists, inside))
 
 
-def _load(source: str, model: Any, custom_objects) -> Any:
+def _load(source: str, model: Any, custom_objects: Any, compiled: bool = True) -> Any:
     from addax.saving import load_model
 
     if model is None:
-        return load_model(source, custom_objects=custom_objects)
-    whole = load_model(model, custom_objects=custom_objects)
+        return load_model(source, custom_objects=custom_objects, compile=compiled)
+    whole = load_model(model, custom_objects=custom_objects, compile=compiled)
     whole.load_weights(source)
     return whole
 
 
-def _save(model, path: str, options: dict[str, Any]) -> None:
+def _save(model: Any, path: str, options: dict[str, Any]) -> None:
     if path.endswith(_WEIGHTS):
         model.save_weights(path)
     else:
         model.save(path, **options)
 
 
-def _load_again(written: str, source: str, model: Any, custom_objects) -> Any:
-    """The model that was written; of weights alone, in the source's model."""
-    if not written.endswith(_WEIGHTS):
-        return _load(written, None, custom_objects)
-    copy = _load(source, model, custom_objects)
-    for v in copy.weights:
-        v.assign(v.value * 0)  # what is equal afterwards came from the file
-    copy.load_weights(written)
-    return copy
+def _refill(model: Any, path: str) -> None:
+    """Takes the weights of a file; what is right afterwards came from it."""
+    for v in model.weights + (model.optimizer.variables if model.optimizer else []):
+        v.assign(v.value * 0)
+    model.load_weights(path)
 
 
 # Comparing
@@ -238,12 +252,30 @@ def add_command(commands: Any) -> None:
     added.add_argument(
         "--no-optimizer", action="store_true", help="leave out the optimizer's state"
     )
+    added.add_argument(
+        "--quantize",
+        choices=("uint8", "uint16", "float16"),
+        help="of a folder: float32 weights take a quarter or half of their bytes, nearly the same",
+    )
+    added.add_argument(
+        "--shard-size",
+        type=_bytes,
+        metavar="BYTES",
+        help="of a folder: at most so many bytes go into one file of weights",
+    )
     added.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     added.set_defaults(command=run)
 
 
+def _bytes(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"wants a number of bytes from 1 on, not '{text}'")
+    return int(text)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Converts and prints what was converted."""
+    options = {"quantize": arguments.quantize, "shard_size": arguments.shard_size}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         report = convert(
@@ -252,6 +284,7 @@ def run(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             include_optimizer=not arguments.no_optimizer,
             overwrite=arguments.overwrite,
+            **{name: value for name, value in options.items() if value is not None},
         )
     print(f"{arguments.source} → {arguments.target}")
     for title, text in _lines(report):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from addax.convert import convert
 pytest.importorskip("h5py")
 
 TFJS = Path(__file__).parents[1] / "golden" / "tfjs" / "rnn_adam"
-SOURCES = ("folder", "folder/model.json", "tfjs", "model.keras", "model.h5")
+SAVED = ("folder", "model.keras", "model.h5")
+SOURCES = (*SAVED, "folder/model.json", "tfjs")
 TARGETS = ("out", "out/model.json", "out.keras", "out.h5")
 
 X = np.random.default_rng(0).normal(size=(6, 5, 3)).astype("float32")
@@ -30,7 +32,7 @@ def trained_model():
     x = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(x)
     x = layers.TimeDistributed(layers.Dense(4))(x)
     x = layers.BatchNormalization()(x)
-    model = keras.Model(inputs, layers.Dense(2)(layers.GRU(3)(x)))
+    model = keras.Model(inputs, layers.Dense(2)(layers.GRU(3, reset_after=False)(x)))
     model.compile("adam", "mse")
     model.fit(X, np.ones((6, 2)), epochs=2, verbose=0)
     return model
@@ -41,7 +43,7 @@ def saved(tmp_path_factory):
     """A folder with a trained model in every format that `load_model` reads."""
     folder = tmp_path_factory.mktemp("saved")
     model = trained_model()
-    for name in ("folder", "model.keras", "model.h5"):
+    for name in SAVED:
         model.save(folder / name)
     model.save_weights(folder / "model.weights.h5")
     shutil.copytree(TFJS, folder / "tfjs")
@@ -78,18 +80,16 @@ def test_each_kind_of_model_goes_through_all_formats_and_back(tmp_path, name):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("target", ["out.weights.h5", "out.safetensors"])
 @pytest.mark.parametrize("source", SOURCES)
-def test_the_weights_of_a_model_become_a_file(saved, tmp_path, source, target):
-    report = convert(saved / source, tmp_path / target)
-    assert report.optimizer == "Adam, left out"
+def test_the_weights_of_a_model_become_a_file(saved, tmp_path, source):
+    report = convert(saved / source, tmp_path / "out.weights.h5")
     model = keras.models.load_model(saved / source)
     wanted = model.get_weights()
     model.set_weights([w * 0 for w in wanted])
-    model.load_weights(tmp_path / target)
+    model.load_weights(tmp_path / "out.weights.h5")
     for have, want in zip(model.get_weights(), wanted, strict=True):
         np.testing.assert_array_equal(have, want)
-    assert report.outputs_apart == 0
+    assert report.outputs_apart == 0 and report.optimizer.startswith("Adam at step ")
 
 
 @pytest.mark.parametrize("target", [*TARGETS, "out.weights.h5"])
@@ -112,7 +112,7 @@ def test_the_command_tells_what_was_converted(saved, tmp_path, capsys):
     assert lines[0] == f"{saved / 'folder'} → {target}"
     entries = {line[:13].strip(): line[14:] for line in lines[1:]}
     assert entries["layers"] == "6"
-    assert entries["parameters"] == "221 (213 trainable)"
+    assert entries["parameters"] == "212 (204 trainable)"
     assert entries["optimizer"] == "Adam at step 2"
     assert entries["size"].endswith(f" → {target.stat().st_size / 1e3:.1f} kB")
     assert entries["checked"] == "weights differ by 0, outputs for random inputs by 0"
@@ -125,6 +125,42 @@ def test_the_optimizer_can_be_left_out(saved, tmp_path, capsys):
     document = json.loads((tmp_path / "out" / "model.json").read_text())
     groups = document["weightsManifest"]
     assert not [w for g in groups for w in g["weights"] if w.get("group") == "optimizer"]
+
+
+def test_the_optimizer_can_be_left_out_of_weights(saved, tmp_path):
+    report = convert(saved / "model.h5", tmp_path / "out.weights.h5", include_optimizer=False)
+    assert report.optimizer == "none"
+    model = keras.models.load_model(saved / "model.h5")
+    steps = model.optimizer.iterations.numpy()
+    model.optimizer.iterations.assign(7)
+    model.load_weights(tmp_path / "out.weights.h5")
+    assert steps == 2 and model.optimizer.iterations.numpy() == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "share", "near"), [("uint8", 4, 5e-2), ("uint16", 2, 1e-3), ("float16", 2, 5e-3)]
+)
+def test_weights_of_a_folder_become_short_codes(saved, tmp_path, capsys, kind, share, near):
+    words = ["convert", str(saved / "folder"), str(tmp_path / "out"), "--quantize", kind]
+    assert cli.main([*words, "--no-optimizer"]) == 0
+    (told,) = (x for x in capsys.readouterr().out.splitlines() if "checked" in x)
+    weights, outputs = map(float, re.findall(r"by ([\d.e-]+)", told))
+    assert 0 < weights < near and 0 < outputs < near
+    before, after = (keras.models.load_model(path) for path in (saved / "folder", tmp_path / "out"))
+    differences = after.predict(X, verbose=0) - before.predict(X, verbose=0)
+    assert 0 < abs(differences).max() < near
+    (data,) = (tmp_path / "out").glob("*.bin")
+    assert data.stat().st_size == pytest.approx(4 * before.count_params() / share, rel=0.1)
+
+
+def test_weights_of_a_folder_are_cut_into_files(saved, tmp_path):
+    words = ["convert", str(saved / "folder"), str(tmp_path / "out"), "--shard-size", "500"]
+    assert cli.main(words) == 0
+    sizes = [path.stat().st_size for path in (tmp_path / "out").glob("*.bin")]
+    assert len(sizes) > 2 and max(sizes) == 500
+    after = keras.models.load_model(tmp_path / "out")
+    before = keras.models.load_model(saved / "folder")
+    np.testing.assert_array_equal(after.predict(X, verbose=0), before.predict(X, verbose=0))
 
 
 @pytest.mark.parametrize("target", ["out", "out.keras"])
@@ -150,23 +186,25 @@ def test_other_files_in_the_target_folder_stay(saved, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "target"),
+    "words",
     [
         ("nothing", "out"),
         ("damaged.keras", "out"),
         ("folder", "no such folder/out"),
         ("folder", "out.txt"),
+        ("folder", "out.keras", "--quantize", "uint8"),
         ("model.weights.h5", "out"),
     ],
 )
 def test_a_failure_ends_with_1_and_one_line_and_leaves_nothing(
-    saved, tmp_path, capsys, monkeypatch, source, target
+    saved, tmp_path, capsys, monkeypatch, words
 ):
     shutil.copytree(saved, tmp_path / "saved")
     whole = (saved / "model.keras").read_bytes()
     (tmp_path / "saved" / "damaged.keras").write_bytes(whole[: len(whole) // 2])
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["convert", str(Path("saved") / source), target]) == 1
+    source, *rest = words
+    assert cli.main(["convert", str(Path("saved") / source), *rest]) == 1
     text = capsys.readouterr()
     assert text.err.startswith("addax: ") and text.err.count("\n") == 1
     assert text.out == "" and os.listdir() == ["saved"]
