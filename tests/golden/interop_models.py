@@ -330,7 +330,9 @@ SHARED = {
         (4, 3), lambda L: [L.RNN([L.LSTMCell(3), L.SimpleRNNCell(2)]), L.Dense(2)]
     ),
     "one_cell": sequential((4, 3), lambda L: [L.RNN(L.LSTMCell(3), return_sequences=True)]),
-    "conv_lstm2d": sequential((3, 4, 4, 1), lambda L: [L.ConvLSTM2D(2, 2), L.Flatten()]),
+    "conv_lstm2d": sequential(
+        (3, 4, 4, 1), lambda L: [L.ConvLSTM2D(2, 2, recurrent_activation="sigmoid"), L.Flatten()]
+    ),
     "shared_layer": shared_layer,
     "shared_layer_in_a_row": shared_layer_in_a_row,
     "nested_sequential": nested_sequential,

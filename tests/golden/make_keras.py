@@ -12,7 +12,6 @@ Run with the Keras whose files are wanted: `KERAS_BACKEND=jax python make_keras.
 from __future__ import annotations
 
 import io
-import json
 import lzma
 import sys
 import tarfile
@@ -20,59 +19,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import interop_models
-import interop_training
+import interop_files
 import keras
-
-IS_KERAS_2 = keras.__version__.startswith("2.")
-STEPS = 3
-
-
-def write(model, stem: Path, failures: dict) -> None:
-    """Saves a model in all formats; what Keras itself cannot write is noted."""
-    endings = [".keras", ".h5", ".weights.h5", *([".legacy.h5"] if IS_KERAS_2 else [])]
-    for ending in endings:
-        path = stem.with_name(stem.name + ending)
-        try:
-            if ending in (".keras", ".h5"):
-                model.save(path)
-            else:
-                model.save_weights(path)
-        except (ValueError, TypeError, RuntimeError) as error:
-            failures[f"{path.parent.name}/{path.name}"] = str(error).splitlines()[0][:200]
-            path.unlink(missing_ok=True)
-
-
-def rounded(arrays) -> list:
-    return [
-        {"shape": list(x.shape), "values": [float(f"{v:.7g}") for v in x.ravel()]} for x in arrays
-    ]
-
-
-def make_models(folder: Path, failures: dict) -> dict:
-    folder.mkdir()
-    expected = {}
-    for name in interop_models.MODELS:
-        if IS_KERAS_2 and name in interop_models.KERAS_3:
-            continue
-        model = interop_models.build(name, keras)
-        expected[name] = rounded(interop_models.outputs(model))
-        write(model, folder / name, failures)
-    return expected
-
-
-def make_training(folder: Path, failures: dict) -> dict:
-    folder.mkdir()
-    expected = {}
-    for name in interop_training.CASES:
-        if IS_KERAS_2 and name in interop_training.OF_KERAS_3:
-            continue
-        model = interop_training.model_of(keras, name)
-        interop_training.train(model, 0, STEPS)
-        write(model, folder / name, failures)
-        losses = interop_training.train(model, STEPS, 2 * STEPS)
-        expected[name] = {"losses": losses, "outputs": rounded(interop_models.outputs(model))}
-    return expected
 
 
 def pack(folder: Path, archive: Path) -> None:
@@ -90,17 +38,12 @@ def pack(folder: Path, archive: Path) -> None:
 
 def main() -> None:
     warnings.simplefilter("ignore")
+    is_keras_2 = keras.__version__.startswith("2.")
+    endings = interop_files.ENDINGS if is_keras_2 else interop_files.ENDINGS[:3]
     target = Path(__file__).with_name("keras") / f"keras-{keras.__version__}.tar.xz"
     with tempfile.TemporaryDirectory() as temporary:
-        folder, failures = Path(temporary), {}
-        expected = {
-            "keras": keras.__version__,
-            "models": make_models(folder / "models", failures),
-            "training": make_training(folder / "training", failures),
-            "not written": failures,
-        }
-        (folder / "expected.json").write_text(json.dumps(expected))
-        pack(folder, target)
+        interop_files.write_files(keras, Path(temporary), endings)
+        pack(Path(temporary), target)
     print(f"{target}: {target.stat().st_size} bytes", file=sys.stderr)
 
 

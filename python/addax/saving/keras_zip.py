@@ -12,17 +12,23 @@ from addax.saving import hdf5
 from addax.saving.keras2 import from_keras_2, is_old_dialect
 from addax.saving.keras2_training import compile_config_of_today
 from addax.saving.keras_h5 import read_model_state, write_model_state
+from addax.saving.keras_members import CONFIG, METADATA, WEIGHTS, members_of
 from addax.saving.loading import building, restore_model
 
-_MOST_CONFIG = 100 << 20
-_MOST_COMPRESSED = 1032
-_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # The version whose layout this is: Keras decides by it how to read.
 _KERAS_VERSION = "3.15.1"
 
 
-def save_keras(model, path: str, include_optimizer: bool = True) -> None:
+def save_keras(
+    model, path: str, include_optimizer: bool = True, zipped: bool | None = None
+) -> None:
     """Writes a `.keras` file.
+
+    Args:
+        model: The model.
+        path: Where the file goes.
+        include_optimizer: Whether the optimizer's state is written.
+        zipped: Whether to write a zip, as usual, or a folder with the same files.
 
     Raises:
         ImportError: If h5py is missing.
@@ -36,13 +42,24 @@ def save_keras(model, path: str, include_optimizer: bool = True) -> None:
     weights = io.BytesIO()
     write_model_state(model, weights, include_optimizer)
 
+    members = {METADATA: json.dumps(_metadata()), CONFIG: config, WEIGHTS: weights.getvalue()}
+    if zipped is False:
+        _write_folder(path, members)
+        return
+
     def write(file: Any) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(_METADATA, json.dumps(_metadata()))
-            archive.writestr(_CONFIG, config)
-            archive.writestr(_WEIGHTS, weights.getvalue())
+            for name, data in members.items():
+                archive.writestr(name, data)
 
     hdf5.write_file(path, write)
+
+
+def _write_folder(path: str, members: dict[str, Any]) -> None:
+    os.makedirs(path, exist_ok=True)
+    for name, data in members.items():
+        content = data.encode() if isinstance(data, str) else data
+        hdf5.write_file(os.path.join(path, name), lambda file, content=content: file.write(content))
 
 
 def _metadata() -> dict[str, str]:
@@ -67,19 +84,19 @@ def load_keras(path: str, custom_objects=None, compile: bool = True):
     """
     from addax.saving.registration import CustomObjectScope
 
-    with _Archive(path) as archive:
-        config = archive.json(_CONFIG)
+    with members_of(path) as archive:
+        config = archive.json(CONFIG)
         version = archive.keras_version()
-        weights = archive.read(_WEIGHTS)
+        weights = archive.read(WEIGHTS)
     if not isinstance(config, dict):
-        raise ValueError(f"`{_CONFIG}` in '{os.path.basename(path)}' must be an object.")
+        raise ValueError(f"`{CONFIG}` in '{os.path.basename(path)}' must be an object.")
     compile_config = config.pop("compile_config", None)
     with building("topology"):
         if is_old_dialect(config, version):
             config = from_keras_2(config)
             if isinstance(compile_config, dict) and compile_config:
                 compile_config = compile_config_of_today(compile_config)
-    with hdf5.opened(io.BytesIO(weights), _WEIGHTS) as h5:
+    with hdf5.opened(io.BytesIO(weights), WEIGHTS) as h5:
         model = restore_model(config, custom_objects, len(weights) // 2)
         if compile and isinstance(compile_config, dict) and compile_config:
             with CustomObjectScope(custom_objects), building("compile configuration"):
@@ -90,91 +107,7 @@ def load_keras(path: str, custom_objects=None, compile: bool = True):
 
 def load_keras_weights(model, path: str, skip_mismatch: bool = False) -> None:
     """Takes the weights of a `.keras` file into a built model."""
-    with _Archive(path) as archive:
-        weights = archive.read(_WEIGHTS)
-    with hdf5.opened(io.BytesIO(weights), _WEIGHTS) as h5:
+    with members_of(path) as archive:
+        weights = archive.read(WEIGHTS)
+    with hdf5.opened(io.BytesIO(weights), WEIGHTS) as h5:
         read_model_state(model, h5, skip_mismatch)
-
-
-class _Archive:
-    """A zip of which named members are read into memory, never extracted."""
-
-    def __init__(self, path: str):
-        self._name = os.path.basename(path)
-        if not os.path.isfile(path):
-            raise ValueError(f"'{path}' is no file.")
-        self._size = os.path.getsize(path)
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, IndexError) as error:
-            raise ValueError(f"'{self._name}' is no readable `.keras` zip file: {error}") from error
-
-    def __enter__(self) -> _Archive:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._zip.close()
-
-    def json(self, name: str) -> Any:
-        """A member as JSON: UTF-8, no key twice, not nested too deeply."""
-        data = self.read(name, _MOST_CONFIG)
-        try:
-            return json.loads(data.decode("utf-8"), object_pairs_hook=_unique_keys)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"`{name}` in '{self._name}' is not JSON: {error}") from error
-
-    def keras_version(self) -> str | None:
-        """The version of Keras that the file says wrote it."""
-        if _METADATA not in self._zip.namelist():
-            return None
-        metadata = self.json(_METADATA)
-        version = metadata.get("keras_version") if isinstance(metadata, dict) else None
-        return version if isinstance(version, str) else None
-
-    def read(self, name: str, limit: int | None = None) -> bytes:
-        """The bytes of a member.
-
-        Raises:
-            ValueError: If it is missing, there twice, encrypted, or larger than it can be.
-        """
-        import zlib
-
-        members = [info for info in self._zip.infolist() if info.filename == name]
-        if len(members) != 1:
-            raise ValueError(f"'{self._name}' has {len(members)} members `{name}`; expected one.")
-        info = members[0]
-        if info.flag_bits & 1:
-            raise ValueError(f"`{name}` in '{self._name}' is encrypted.")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"`{name}` in '{self._name}' is compressed in an unknown way.")
-        factor = 1 if info.compress_type == zipfile.ZIP_STORED else _MOST_COMPRESSED
-        possible = min(info.compress_size, self._size) * factor
-        if info.file_size > possible or (limit is not None and info.file_size > limit):
-            raise ValueError(
-                f"`{name}` in '{self._name}' declares {info.file_size} bytes, more than it can "
-                "have."
-            )
-        try:
-            with self._zip.open(info) as member:
-                data = member.read(info.file_size + 1)
-                if len(data) == info.file_size and member.read(1):
-                    data += b"?"
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-            OSError,
-        ) as error:
-            raise ValueError(f"`{name}` in '{self._name}' is damaged: {error}") from error
-        if len(data) != info.file_size:
-            raise ValueError(f"`{name}` in '{self._name}' has another size than it declares.")
-        return data
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is given twice")
-    return found

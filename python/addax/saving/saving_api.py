@@ -15,9 +15,10 @@ def save_model(
     Args:
         model: The model.
         filepath: A folder (the native format: `model.json` and a file of weights, which
-            TensorFlow.js loads too), or a file ending in `.keras` or `.h5`.
+            TensorFlow.js loads too), or a file ending in `.keras`, `.h5` or `.safetensors`.
         overwrite: Whether what is there is replaced without asking.
         include_optimizer: Whether the optimizer's state is saved.
+        zipped: `False` makes a `.keras` file a folder of its members.
         shard_size: For folders: at most so many bytes go into one weights file (TensorFlow.js's
             converter takes 4 MiB); by default there is one file.
         quantize: For folders: "uint8", "uint16" or "float16" makes the weights a quarter or half as
@@ -27,7 +28,7 @@ def save_model(
         ValueError: If the ending is another one.
         OSError: If the files cannot be written; what was there stays as it was.
     """
-    kwargs.pop("zipped", None)
+    zipped = kwargs.pop("zipped", None)
     kwargs.pop("save_format", None)
     path = os.fspath(filepath)
     kind = _kind(path)
@@ -48,11 +49,15 @@ def save_model(
     if kind == "keras":
         from addax.saving.keras_zip import save_keras
 
-        save_keras(model, path, include_optimizer)
+        save_keras(model, path, include_optimizer, zipped)
     elif kind == "h5":
         from addax.saving.legacy_h5 import save_h5
 
         save_h5(model, path, include_optimizer)
+    elif kind == "safetensors":
+        from addax.saving.safetensors import save_safetensors_model
+
+        save_safetensors_model(model, path, include_optimizer)
     elif kind in ("folder", "json"):
         from addax.saving.model_folder import save_folder
 
@@ -72,7 +77,8 @@ def load_model(
     No code in a file is ever run, and nothing outside the model's folder is opened.
 
     Args:
-        filepath: The folder or its `model.json`, or a `.keras` or `.h5` file.
+        filepath: The folder or its `model.json`, or a `.keras` (zipped or not), `.h5` or
+            `.safetensors` file.
         custom_objects: Dict from names in the file to custom classes and functions.
         compile: Whether the model is compiled as it was, with the optimizer's state.
         safe_mode: Kept for Keras's signature: code in files is refused in any case.
@@ -90,7 +96,7 @@ def load_model(
     if not os.path.exists(path):
         raise ValueError(
             f"File not found: filepath={filepath}. Please ensure the file is an accessible "
-            "`.keras` zip file, `.h5` file, or folder with a `model.json`."
+            "`.keras` zip file, `.h5` or `.safetensors` file, or folder with a `model.json`."
         )
     if kind == "keras":
         from addax.saving.keras_zip import load_keras
@@ -100,14 +106,18 @@ def load_model(
         from addax.saving.legacy_h5 import load_h5
 
         return load_h5(path, custom_objects, compile)
+    if kind == "safetensors":
+        from addax.saving.safetensors import load_safetensors_model
+
+        return load_safetensors_model(path, custom_objects, compile)
     if kind in ("folder", "json"):
         from addax.saving.folder_reader import load_folder
 
         return load_folder(path, custom_objects, compile)
     raise ValueError(
         "File format not supported: "
-        f"filepath={filepath}. Addax loads folders with a `model.json`, `.keras` files and legacy "
-        "`.h5` files."
+        f"filepath={filepath}. Addax loads folders with a `model.json`, `.keras`, legacy `.h5` and "
+        "`.safetensors` files."
     )
 
 
@@ -202,7 +212,8 @@ def load_weights(
 def _kind(path: str) -> str:
     """ "weights", "h5", "keras", "safetensors", "json", "folder", or "other"."""
     if os.path.isdir(path):
-        return "folder"
+        own, keras = (os.path.join(path, name) for name in ("model.json", "config.json"))
+        return "keras" if os.path.exists(keras) and not os.path.exists(own) else "folder"
     for ending, kind in (
         (".weights.h5", "weights"),
         (".h5", "h5"),
