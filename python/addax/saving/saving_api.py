@@ -195,7 +195,7 @@ def load_weights(
 
         load_keras_weights(model, path, skip_mismatch)
     elif kind == "h5":
-        from addax.saving.legacy_h5 import load_legacy_weights
+        from addax.saving.legacy_weights import load_legacy_weights
 
         load_legacy_weights(model, path, by_name=by_name, skip_mismatch=skip_mismatch)
     elif kind == "safetensors":

@@ -11,6 +11,7 @@ import addax as keras
 import numpy as np
 import pytest
 from addax import layers
+from legacy_files import write_legacy
 
 h5py = pytest.importorskip("h5py")
 
@@ -85,18 +86,6 @@ def test_keras_files_hold_the_members_of_keras(tmp_path):
         config = json.loads(archive.read("config.json"))
     assert config["module"] == "keras" and config["class_name"] == "Sequential"
     assert config["compile_config"]["optimizer"]["class_name"] == "Adam"
-
-
-def write_legacy(path, saved, root=None, attribute="layer_names"):
-    with h5py.File(path, "w") as h5:
-        group = h5.create_group(root) if root else h5
-        group.attrs[attribute] = [name.encode() for name, _ in saved]
-        for name, weights in saved:
-            layer = group.create_group(name)
-            names = [f"{name}/w{i}:0".encode() for i in range(len(weights))]
-            layer.attrs["weight_names"] = names if names else np.array([], "S1")
-            for title, w in zip(names, weights):
-                layer.create_dataset(title.decode(), data=w)
 
 
 @pytest.mark.parametrize("root", [None, "model_weights"])
