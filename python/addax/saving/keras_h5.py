@@ -12,6 +12,7 @@ from addax.saving import hdf5
 from addax.saving.optimizer_state import build_optimizer, take_optimizer_state
 
 _DEEPEST = 64
+_LAYERS_2_13 = "_layer_checkpoint_dependencies"
 
 
 def save_weights_h5(model, path: str) -> None:
@@ -53,10 +54,8 @@ def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weight
     """Takes the state of a model from an open file."""
     errors: dict[Any, Exception] = {}
     count = 0
-    root = hdf5.child(h5, "_layer_checkpoint_dependencies")
-    for inner_path, saveable in _saveables(model):
-        if root is not None and inner_path.startswith("layers/"):  # Keras 2.13
-            inner_path = "_layer_checkpoint_dependencies" + inner_path[len("layers") :]
+    is_2_13 = hdf5.child(h5, _LAYERS_2_13) is not None
+    for inner_path, saveable in _saveables(model, is_2_13):
         count += 1
         group = _group(h5, f"{inner_path}/vars")
         if inner_path == "optimizer/inner_optimizer":
@@ -201,12 +200,19 @@ def _from_bfloat16(array):
 # The tree of what has state
 
 
-def _saveables(model) -> Iterator[tuple[str, Any]]:
-    """(path, object) of the model and all in it, each once, in Keras's order."""
-    yield from _walk(model, "", set(), 0)
+def _saveables(model, is_2_13: bool = False) -> Iterator[tuple[str, Any]]:
+    """(path, object) of the model and all in it, each once, in Keras's order.
+
+    Args:
+        model: The model.
+        is_2_13: Whether paths are those of Keras 2.13.
+    """
+    yield from _walk(model, "", set(), 0, is_2_13)
 
 
-def _walk(saveable, path: str, seen: set[int], depth: int) -> Iterator[tuple[str, Any]]:
+def _walk(
+    saveable, path: str, seen: set[int], depth: int, is_2_13: bool
+) -> Iterator[tuple[str, Any]]:
     if id(saveable) in seen:
         return
     if depth > _DEEPEST:
@@ -214,16 +220,19 @@ def _walk(saveable, path: str, seen: set[int], depth: int) -> Iterator[tuple[str
     seen.add(id(saveable))
     yield path, saveable
     if _is_saveable(getattr(saveable, "inner_optimizer", None)):
-        yield from _walk(saveable.inner_optimizer, f"{path}/inner_optimizer", seen, depth + 1)
+        yield from _walk(
+            saveable.inner_optimizer, f"{path}/inner_optimizer", seen, depth + 1, is_2_13
+        )
     for name, value in _children(saveable, depth == 0):
+        name = _LAYERS_2_13 if is_2_13 and name == "layers" else name
         inner = f"{path}/{name}" if path else name
         if _is_saveable(value):
-            yield from _walk(value, inner, seen, depth + 1)
+            yield from _walk(value, inner, seen, depth + 1, is_2_13)
         elif isinstance(value, (list, tuple, set, dict)):
-            yield from _walk_container(value, inner, seen, depth + 1)
+            yield from _walk_container(value, inner, seen, depth + 1, is_2_13)
 
 
-def _walk_container(items: Any, path: str, seen: set[int], depth: int):
+def _walk_container(items: Any, path: str, seen: set[int], depth: int, is_2_13: bool):
     counts: dict[str, int] = {}
     for item in items.values() if isinstance(items, dict) else items:
         if not _is_saveable(item):
@@ -231,9 +240,11 @@ def _walk_container(items: Any, path: str, seen: set[int], depth: int):
         title = type(item).__name__
         base = to_snake_case(_OWN_NAMES.get(title, title))
         number = counts.get(base, 0)
-        counts[base] = number + 1
+        # Keras 2.13 had layers with weights twice in its list.
+        twice = path.endswith(_LAYERS_2_13) and item.weights
+        counts[base] = number + (2 if twice else 1)
         name = f"{base}_{number}" if number else base
-        yield from _walk(item, f"{path}/{name}", seen, depth + 1)
+        yield from _walk(item, f"{path}/{name}", seen, depth + 1, is_2_13)
 
 
 def _children(saveable, is_root: bool) -> Iterator[tuple[str, Any]]:
