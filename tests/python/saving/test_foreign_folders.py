@@ -197,3 +197,62 @@ def test_the_momentum_of_tensorflow_js_is_scaled(tmp_path):
     np.testing.assert_allclose(slots[0], [[-0.5]])
     np.testing.assert_allclose(slots[1], [-0.7])
     assert int(model.optimizer.iterations) == 3
+
+
+def graph_of(nodes, inputs, outputs):
+    dense = {"class_name": "Dense", "config": {"name": "d", "units": 2}}
+    source = {"class_name": "InputLayer", "config": {"name": "a", "batch_input_shape": [None, 3]}}
+    layers = [
+        {**dense, "name": "d", "inbound_nodes": nodes},
+        {**source, "name": "a", "inbound_nodes": []},
+    ]
+    return {
+        "class_name": "Model",
+        "config": {"name": "m", "layers": layers, "input_layers": inputs, "output_layers": outputs},
+    }
+
+
+@pytest.mark.parametrize(
+    ("nodes", "inputs", "outputs"),
+    [
+        ([[["a", 0, 0, {}]]], [["a", 0, 0]], [["d", 0, 0]]),
+        ([["a", 0, 0, {}]], ["a", 0, 0], ["d", 0, 0]),
+        ([[["a", 0, 0]]], [["a", 0, 0]], ["d", 0, 0]),
+    ],
+    ids=["as usual", "flat", "without keywords"],
+)
+def test_calls_are_read_flat_too_and_layers_in_any_order(tmp_path, nodes, inputs, outputs):
+    kernel, bias = np.arange(6.0).reshape(3, 2), np.array([1.0, -1.0])
+    named = [("d/bias", bias), ("d/kernel", kernel)]
+    write_tfjs(tmp_path / "model", graph_of(nodes, inputs, outputs), named)
+    model = keras.saving.load_model(tmp_path / "model")
+    x = np.ones((2, 3))
+    np.testing.assert_allclose(model.predict(x, verbose=0), x @ kernel + bias)
+
+
+def test_an_operation_that_is_no_layer_is_refused_by_name(tmp_path):
+    topology = graph_of([[["a", 0, 0, {}]]], [["a", 0, 0]], [["d", 0, 0]])
+    operation = {"name": "tf.math.add", "class_name": "TFOpLambda", "inbound_nodes": []}
+    topology["config"]["layers"].append({**operation, "config": {"function": "math.add"}})
+    write_tfjs(tmp_path / "model", topology, [("d/kernel", np.ones((3, 2)))])
+    with pytest.raises((TypeError, ValueError), match="TFOpLambda"):
+        keras.saving.load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (["d/kernel"], r"Missing in the file: 'd/bias'. Not in the model: none"),
+        (
+            ["d/kernel", "d/bias", "e/bias"],
+            r"Missing in the file: none. Not in the model: 'e/bias'",
+        ),
+    ],
+    ids=["missing", "leftover"],
+)
+def test_missing_and_leftover_weights_are_named(tmp_path, named, said):
+    values = {"d/kernel": np.ones((3, 2)), "d/bias": np.ones(2), "e/bias": np.ones(2)}
+    topology = graph_of([[["a", 0, 0, {}]]], [["a", 0, 0]], [["d", 0, 0]])
+    write_tfjs(tmp_path / "model", topology, [(name, values[name]) for name in named])
+    with pytest.raises(ValueError, match=said):
+        keras.saving.load_model(tmp_path / "model")

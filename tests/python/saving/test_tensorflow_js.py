@@ -23,3 +23,30 @@ def test_a_model_of_tensorflow_js_predicts_and_trains_on_the_same(name):
     model.fit(x, y, epochs=3, batch_size=6, shuffle=False, verbose=0)
     # Adam divides by sqrt(v / c) + epsilon there, by (sqrt(v) + epsilon) / sqrt(c) here.
     np.testing.assert_allclose(model.predict(x, verbose=0).ravel(), golden["q"], atol=2e-4)
+
+
+VERSIONS = FOLDER.parent / "tfjs_versions"
+
+
+def arrays(tensors):
+    return [np.array(x["data"], dtype="float32").reshape(x["shape"]) for x in tensors]
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(VERSIONS.glob("*/*")), ids=lambda folder: "-".join(folder.parts[-2:])
+)
+def test_models_of_older_versions_predict_and_train_on_the_same(folder):
+    golden = json.loads((folder / "io.json").read_text())
+    x, (y,) = arrays(golden["inputs"]), arrays(golden["targets"])
+    x = x if len(x) > 1 else x[0]
+    model = keras.saving.load_model(folder)
+    moments = [(0, "outputs", 1e-5), (3, "later", 2e-4)]
+    if folder.parts[-2] == "1.0.0":  # saves no optimizer
+        assert not model.compiled and moments.pop()
+    for step, moment, tolerance in moments:
+        if step:
+            model.fit(x, y, epochs=step, batch_size=len(y), shuffle=False, verbose=0)
+        (wanted,) = arrays(golden[moment])
+        np.testing.assert_allclose(
+            model.predict(x, verbose=0), wanted, rtol=0, atol=tolerance * np.abs(wanted).max()
+        )
