@@ -160,10 +160,10 @@ TEST_CASE("a product has the same bits for any number of threads") {
 TEST_CASE("a long product with A transposed agrees with its definition, with the same bits for any number of threads") {
   test::Numbers numbers(5);
   const int before = addax::thread_count();
-  for (const auto& [m, n, k] : {std::tuple{40, 100, 6000}, {64, 130, 2500}, {130, 64, 2700}, {90, 48, 3100}}) {
-    for (int round = 0; round < 6; ++round) {
+  for (const auto& [m, n, k] : {std::tuple{40, 100, 6000}, {64, 130, 2500}, {130, 64, 2700}, {70, 1024, 1900}}) {
+    for (int round = 0; round < 3; ++round) {
       Case<float> c(numbers, m, n, k);
-      if (!c.transpose_a || c.batch != 1) continue;
+      while (!c.transpose_a || c.batch != 1) c = Case<float>(numbers, m, n, k);
       CAPTURE(k);
       CAPTURE(c.accumulate);
       test::Guarded<float> one(m * c.ldc()), more(one.size());

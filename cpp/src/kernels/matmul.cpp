@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/build.h"
 #include "base/parallel.h"
 #include "base/scratch.h"
 #include "kernels/matmul_layout.h"
@@ -82,8 +81,9 @@ struct Plan {
   Source source;
   bool pack_a;
   bool far_a, far_b, far_c;     // the operand is too large to be in L2
-  std::int64_t packed_b_bytes;  // of the shared copy
   std::int64_t part_chunks;     // of k, that all tasks take before the next ones
+  std::int64_t part_depth;      // the most rows of B in a part
+  std::int64_t packed_b_bytes;  // of the shared copy: of a part
 };
 
 template <class T>
@@ -119,8 +119,8 @@ Source source_for(const Matmul<T>& job, const Plan& p, std::int64_t batch) {
 template <class T>
 std::int64_t part_chunks(const Matmul<T>& job, const Plan& p, std::int64_t batch) {
   const std::int64_t chunks = depth_chunks(job.k);
-  const bool near_c = job.m * job.n * static_cast<std::int64_t>(sizeof(T)) <= kNearBytes;
-  if (!job.transpose_a || !p.far_a || !p.far_b || !near_c || batch != 1 || p.source == Source::own) return chunks;
+  if (!job.transpose_a || !p.far_a || !p.far_b || batch != 1) return chunks;
+  if (job.m * job.n * static_cast<std::int64_t>(sizeof(T)) > kNearBytes) return chunks;
   return std::min(chunks, ceil_div(kPartFlops * chunks, 2 * job.m * job.n * job.k));
 }
 
@@ -169,16 +169,18 @@ Plan plan_for(const Matmul<T>& job) {
   p.blocking = blocking_for(job);
   p.width = p.blocking.vectors * kLanes<T>;
   p.panels = ceil_div(job.n, p.width);
-  p.packed_b_bytes = p.panels * p.width * job.k * static_cast<std::int64_t>(sizeof(T));
-  p.far_a = batch * job.m * job.k * static_cast<std::int64_t>(sizeof(T)) > kFarBytes;
-  p.far_b = p.packed_b_bytes > kFarBytes;
-  p.source = source_for(job, p, batch);
+  const auto size = static_cast<std::int64_t>(sizeof(T));
+  p.far_a = batch * job.m * job.k * size > kFarBytes;
+  p.far_b = p.panels * p.width * job.k * size > kFarBytes;
+  p.far_c = batch * job.m * job.n * size > kFarBytes;
   p.part_chunks = part_chunks(job, p, batch);
+  const std::int64_t chunks = depth_chunks(job.k);
+  p.part_depth = p.part_chunks == chunks ? job.k : p.part_chunks * ceil_div(job.k, chunks);
+  p.packed_b_bytes = p.panels * p.width * p.part_depth * size;
+  p.source = source_for(job, p, batch);
   cut_into_tasks(job, batch, p);
   p.pack_a = job.transpose_a && in_conflict(lda_of(job) * static_cast<std::int64_t>(sizeof(T))) && p.task_panels >= 4 &&
              job.m > kPackRows && job.k >= 32;
-  const std::int64_t items = batch * static_cast<std::int64_t>(sizeof(T));
-  p.far_c = items * job.m * job.n > kFarBytes;
   return p;
 }
 
@@ -222,11 +224,16 @@ class Task {
         last_block_(std::min(plan.blocking.rows, first_block_ + plan.task_rows)),
         first_panel_(column_task * plan.task_panels),
         last_panel_(std::min(plan.panels, first_panel_ + plan.task_panels)),
-        whole_k_(plan.part_chunks == depth_chunks(job.k)) {}
+        whole_k_(plan.part_chunks == depth_chunks(job.k)),
+        packed_depth_(job.k) {}
 
   // The chunks of k from `first` on, as many as a part has.
   void run(const T* panels, std::int64_t first) {
     const std::int64_t chunks = depth_chunks(job_.k), end = std::min(chunks, first + plan_.part_chunks);
+    if (plan_.source == Source::shared) {
+      packed_from_ = cut(job_.k, chunks, first);
+      packed_depth_ = cut(job_.k, chunks, end) - packed_from_;
+    }
     for (std::int64_t chunk = first; chunk < end; ++chunk) {
       first_k_ = cut(job_.k, chunks, chunk);
       depth_ = cut(job_.k, chunks, chunk + 1) - first_k_;
@@ -262,7 +269,7 @@ class Task {
     const std::int64_t column = q * plan_.width;
     tile.b_step = plan_.width;
     if (plan_.source == Source::shared || plan_.source == Source::given) {
-      tile.b = panels + column * job_.k + first_k_ * plan_.width;
+      tile.b = panels + column * packed_depth_ + (first_k_ - packed_from_) * plan_.width;
     } else if (plan_.source == Source::own) {
       T* packed = thread_scratch_of<T>(kPackedB, plan_.width * depth_);
       const T* from = item_.b + (job_.transpose_b ? column * ldb_ + first_k_ : first_k_ * ldb_ + column);
@@ -289,7 +296,8 @@ class Task {
     }
     const std::int64_t first = k0 + depth * part / parts, last = k0 + depth * (part + 1) / parts;
     if (packed) {
-      fetch<0>(panels + column * job_.k + first * plan_.width, plan_.width, last - first, plan_.width);
+      fetch<0>(panels + column * packed_depth_ + (first - packed_from_) * plan_.width, plan_.width, last - first,
+               plan_.width);
     } else {
       fetch<0>(item_.b + first * ldb_ + column, ldb_, last - first, columns);
     }
@@ -345,10 +353,48 @@ class Task {
   const std::int64_t first_block_, last_block_, first_panel_, last_panel_;
   const bool whole_k_;                                     // else A is near when the first column of tasks has read it
   std::int64_t first_k_ = 0, depth_ = 0, next_depth_ = 0;  // of the current chunk, and of the next
+  std::int64_t packed_from_ = 0, packed_depth_;            // the rows of B that were packed: all, or those of a part
   T* packed_a_ = nullptr;
 };
 
 // ---- The choice.
+
+// Rows [from, from + depth) of B in panels, in the workspace.
+template <class T>
+const T* pack_part(const Matmul<T>& job, const Plan& plan, std::int64_t from, std::int64_t depth) {
+  const std::int64_t ldb = ldb_of(job);
+  T* const packed = static_cast<T*>(job.workspace);
+  pack_panels(job.b + (job.transpose_b ? from : from * ldb), ldb, job.transpose_b, depth, job.n, plan.width, packed);
+  return packed;
+}
+
+// All tasks, on the part of k that begins with the chunk.
+template <class T>
+void run_tasks(const Matmul<T>& job, const Plan& plan, std::int64_t batch, const T* panels, std::int64_t chunk) {
+  const std::int64_t tasks = batch * plan.row_tasks * plan.column_tasks;
+  if (tasks == 1) {
+    Task<T>(job, plan, 0, 0, 0).run(panels, chunk);
+    return;
+  }
+  const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
+  const std::int64_t grain = std::max<std::int64_t>(1, tasks * kLeastTaskFlops / std::max<std::int64_t>(1, flops));
+  parallel_for(tasks, grain, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t t = first; t < last; ++t) {
+      const std::int64_t column_task = t % plan.column_tasks, above = t / plan.column_tasks;
+      Task<T>(job, plan, above / plan.row_tasks, above % plan.row_tasks, column_task).run(panels, chunk);
+    }
+  });
+}
+
+template <class T>
+void run_parts(const Matmul<T>& job, const Plan& plan) {
+  const std::int64_t chunks = depth_chunks(job.k);
+  for (std::int64_t chunk = 0; chunk < chunks; chunk += plan.part_chunks) {
+    const std::int64_t from = cut(job.k, chunks, chunk);
+    const std::int64_t depth = cut(job.k, chunks, std::min(chunks, chunk + plan.part_chunks)) - from;
+    run_tasks(job, plan, 1, plan.source == Source::shared ? pack_part(job, plan, from, depth) : job.b, chunk);
+  }
+}
 
 template <class T>
 void matmul(const Matmul<T>& job) {
@@ -363,30 +409,10 @@ void matmul(const Matmul<T>& job) {
     return;
   }
   const Plan plan = plan_for(job);
+  if (plan.part_chunks < depth_chunks(job.k)) return run_parts(job, plan);
   const T* panels = job.b;
-  if (plan.source == Source::shared) {
-    T* packed = static_cast<T*>(job.workspace);
-    pack_panels(job.b, ldb_of(job), job.transpose_b, job.k, job.n, plan.width, packed);
-    panels = packed;
-  }
-  const std::int64_t tasks = batch * plan.row_tasks * plan.column_tasks;
-  if (tasks == 1) {
-    Task<T>(job, plan, 0, 0, 0).run(panels, 0);
-    return;
-  }
-  const std::int64_t flops = 2 * batch * job.m * job.n * job.k;
-  const std::int64_t grain = std::max<std::int64_t>(1, tasks * kLeastTaskFlops / std::max<std::int64_t>(1, flops));
-  const std::int64_t chunks = depth_chunks(job.k);
-  std::int64_t chunk = 0;
-  do {
-    parallel_for(tasks, grain, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t t = first; t < last; ++t) {
-        const std::int64_t column_task = t % plan.column_tasks, above = t / plan.column_tasks;
-        Task<T>(job, plan, above / plan.row_tasks, above % plan.row_tasks, column_task).run(panels, chunk);
-      }
-    });
-    chunk += plan.part_chunks;
-  } while (chunk < chunks);
+  if (plan.source == Source::shared) panels = pack_part(job, plan, 0, job.k);
+  run_tasks(job, plan, batch, panels, 0);
 }
 
 template <class T>
@@ -412,9 +438,6 @@ constexpr MatmulFunctions<T> kFunctions = {&matmul<T>, &workspace<T>, &packed_si
 
 }  // namespace
 
-void fill(MatmulKernels& table) {
-  table.f32 = kFunctions<float>;
-  if constexpr (kFloat64) table.f64 = kFunctions<double>;
-}
+void fill(MatmulKernels& kernels) { kernels = {kFunctions<float>, kFunctions<double>}; }
 
 }  // namespace addax::kernels::ADDAX_ISA_NS
