@@ -54,6 +54,7 @@ set(ADDAX_LONG_KERNELS
   conv_narrow
   depthwise_row
   elementwise
+  fused_steps
   norm_channels
   reduce
 )
