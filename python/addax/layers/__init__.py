@@ -70,6 +70,7 @@ _MODULES = {
     "preprocessing.category_encoding": "CategoryEncoding",
     "preprocessing.center_crop": "CenterCrop",
     "preprocessing.discretization": "Discretization",
+    "preprocessing.integer_lookup": "IntegerLookup",
     "preprocessing.normalization": "Normalization",
     "preprocessing.pipeline": "Pipeline",
     "preprocessing.rescaling": "Rescaling",
