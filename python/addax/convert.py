@@ -19,7 +19,7 @@ _BATCH = 2
 # Of dimensions that the model leaves open; some want larger images than others.
 _OPEN_SIZES = (16, 128)
 _CANNOT_RUN = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
-_WEIGHTS = (".weights.h5", ".safetensors")  # endings of weights alone
+_WEIGHTS = ".weights.h5"  # the ending of weights alone
 
 
 @dataclass
@@ -53,7 +53,7 @@ def convert(
     Args:
         source: Whatever `load_model` takes, or a file of weights if `model` is given.
         target: Whatever `Model.save` takes, or a file ending in `.weights.h5` for weights and
-            the optimizer's state alone, or in `.safetensors` for weights.
+            the optimizer's state alone.
         model: A saved model that the weights in `source` belong to.
         custom_objects: Dict from names in the file to custom classes and functions.
         include_optimizer: Whether the optimizer's state is taken along.
@@ -114,8 +114,11 @@ def _check_ending(target: str, options: dict[str, Any]) -> None:
             f"'{target}' has an unknown ending. There are .keras, .h5, .safetensors, .weights.h5, "
             "and none for a folder."
         )
-    if options and kind != "folder":
-        raise ValueError(f"{' and '.join(options)} can be given for folders; '{target}' is none.")
+    for option in options:
+        wanted = "keras" if option == "zipped" else "folder"
+        if kind != wanted:
+            meant = ".keras files" if option == "zipped" else "model folders"
+            raise ValueError(f"'{option}' can be given for {meant}; '{target}' is none.")
 
 
 def _taken(path: str) -> bool:
@@ -240,9 +243,9 @@ def add_command(commands: Any) -> None:
     added = commands.add_parser(
         "convert",
         help="convert a saved model to another format",
-        description="Converts between model folders (what TensorFlow.js reads and writes), .keras "
-        "and .h5 files, and to .weights.h5 and .safetensors for weights alone; checks that the "
-        "result is the same.",
+        description="Converts between model folders (what TensorFlow.js reads and writes), .keras, "
+        ".h5 and .safetensors files, and to .weights.h5 for weights alone; checks that the result "
+        "is the same.",
     )
     added.add_argument("source", metavar="IN", help="a saved model, or weights with --model")
     added.add_argument(
@@ -263,6 +266,9 @@ def add_command(commands: Any) -> None:
         metavar="BYTES",
         help="of a folder: at most so many bytes go into one file of weights",
     )
+    added.add_argument(
+        "--unzipped", action="store_true", help="of .keras: a folder of its members, not a zip"
+    )
     added.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     added.set_defaults(command=run)
 
@@ -275,7 +281,11 @@ def _bytes(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Converts and prints what was converted."""
-    options = {"quantize": arguments.quantize, "shard_size": arguments.shard_size}
+    options = {
+        "quantize": arguments.quantize,
+        "shard_size": arguments.shard_size,
+        "zipped": False if arguments.unzipped else None,
+    }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         report = convert(

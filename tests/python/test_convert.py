@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import addax as keras
@@ -19,9 +20,9 @@ from addax.convert import convert
 pytest.importorskip("h5py")
 
 TFJS = Path(__file__).parents[1] / "golden" / "tfjs" / "rnn_adam"
-SAVED = ("folder", "model.keras", "model.h5")
-SOURCES = (*SAVED, "folder/model.json", "tfjs")
-TARGETS = ("out", "out/model.json", "out.keras", "out.h5")
+SAVED = ("folder", "model.keras", "model.h5", "model.safetensors")
+SOURCES = (*SAVED, "folder/model.json", "tfjs", "unzipped")
+TARGETS = ("out", "out/model.json", "out.keras", "out.h5", "out.safetensors")
 
 X = np.random.default_rng(0).normal(size=(6, 5, 3)).astype("float32")
 
@@ -45,6 +46,8 @@ def saved(tmp_path_factory):
     model = trained_model()
     for name in SAVED:
         model.save(folder / name)
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        archive.extractall(folder / "unzipped")
     model.save_weights(folder / "model.weights.h5")
     shutil.copytree(TFJS, folder / "tfjs")
     return folder
@@ -71,7 +74,7 @@ def test_a_model_stays_the_same_in_another_format(saved, tmp_path, source, targe
 def test_each_kind_of_model_goes_through_all_formats_and_back(tmp_path, name):
     model = interop_models.build(name, keras)
     model.save(tmp_path / "first")
-    formats = ["first", "second.keras", "third.h5", "last"]
+    formats = ["first", "second.keras", "third.h5", "fourth.safetensors", "last"]
     for source, target in itertools.pairwise(formats):
         report = convert(tmp_path / source, tmp_path / target)
         assert (report.weights_apart, report.outputs_apart, report.not_run) == (0, 0, "")
@@ -153,6 +156,18 @@ def test_weights_of_a_folder_become_short_codes(saved, tmp_path, capsys, kind, s
     assert data.stat().st_size == pytest.approx(4 * before.count_params() / share, rel=0.1)
 
 
+@pytest.mark.parametrize("source", ["folder", "unzipped"])
+def test_a_keras_file_may_be_a_folder_of_its_members(saved, tmp_path, source):
+    words = ["convert", str(saved / source), str(tmp_path / "out.keras")]
+    assert cli.main([*words, "--unzipped"]) == 0
+    names = {"config.json", "metadata.json", "model.weights.h5"}
+    assert set(os.listdir(tmp_path / "out.keras")) == names
+    after = keras.models.load_model(tmp_path / "out.keras")
+    before = keras.models.load_model(saved / source)
+    np.testing.assert_array_equal(after.predict(X, verbose=0), before.predict(X, verbose=0))
+    assert cli.main(words) == 1 and cli.main([*words, "--unzipped", "--overwrite"]) == 0
+
+
 def test_weights_of_a_folder_are_cut_into_files(saved, tmp_path):
     words = ["convert", str(saved / "folder"), str(tmp_path / "out"), "--shard-size", "500"]
     assert cli.main(words) == 0
@@ -193,6 +208,7 @@ def test_other_files_in_the_target_folder_stay(saved, tmp_path):
         ("folder", "no such folder/out"),
         ("folder", "out.txt"),
         ("folder", "out.keras", "--quantize", "uint8"),
+        ("folder", "out", "--unzipped"),
         ("model.weights.h5", "out"),
     ],
 )
