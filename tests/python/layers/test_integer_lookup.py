@@ -118,6 +118,20 @@ def test_adapt_finds_the_weights_of_documents(data, first):
     np.testing.assert_array_equal(np.asarray(again(DATA)), outputs)
 
 
+def test_keras_files_keep_the_weights_of_documents(tmp_path):
+    pytest.importorskip("h5py")
+    layer = layers.IntegerLookup(output_mode="tf_idf", max_tokens=9, pad_to_max_tokens=True)
+    layer.adapt(DATA)
+    inputs = Input((4,), dtype="int64")
+    model = Model(inputs, layer(inputs))
+    model.save(tmp_path / "m.keras")
+    loaded = addax.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(np.asarray(loaded(DATA)), np.asarray(model(DATA)))
+
+    with pytest.raises(ValueError, match=r"shape \(2,\) in the file, for 9 places"):
+        layer.load_own_variables({"idf_weights": np.ones(2)})
+
+
 def test_a_config_of_keras_is_read():
     config = {
         **{"name": "l", "trainable": True, "dtype": "float32", "invert": False, "sparse": False},

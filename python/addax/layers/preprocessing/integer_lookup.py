@@ -195,13 +195,31 @@ class IntegerLookup(Layer):
         self._keep(tokens, weights)
         self._config = {"vocabulary": tokens, "idf_weights": weights}
 
+    # Keras keeps the weights, those of the special tokens among them, beside a model's variables.
+
+    def save_own_variables(self, store):
+        if self.output_mode == "tf_idf":
+            store["idf_weights"] = ops.convert_to_numpy(self._all_weights())
+
+    def load_own_variables(self, store):
+        if self.output_mode != "tf_idf" or "idf_weights" not in store:
+            return
+        weights = store["idf_weights"]
+        if weights.ndim != 1 or (self._tokens and len(weights) != self._depth):
+            raise ValueError(
+                f"`idf_weights` of layer '{self.name}' have shape {weights.shape} in the file, for "
+                f"{self._depth} places."
+            )
+        self._weights = weights.tolist()
+
     # Calling
 
     def call(self, inputs):
         if not self._tokens:
             raise ValueError(
                 f"Layer '{self.name}' has no vocabulary. Pass `vocabulary` at construction time, "
-                "or call `adapt(data)` or `set_vocabulary(vocabulary)` before using it."
+                "or call `adapt(data)` or `set_vocabulary(vocabulary)` before using it. (What "
+                "Keras adapted is in the assets of its file, which are not read.)"
             )
         x = ops.cast(inputs, "int64")
         if self.invert:
@@ -213,8 +231,12 @@ class IntegerLookup(Layer):
         vectors = encode(places, mode, self._depth, backend.floatx())
         if self.output_mode != "tf_idf":
             return vectors
+        return vectors * self._all_weights()
+
+    def _all_weights(self):
+        """A weight for each place, 0 where there is no token."""
         weights = self._weights + [0.0] * (self._depth - len(self._weights))
-        return vectors * ops.convert_to_tensor(weights, dtype=backend.floatx())
+        return ops.convert_to_tensor(weights, dtype=backend.floatx())
 
     def _inverse(self, places):
         table = _constant(self._tokens)
