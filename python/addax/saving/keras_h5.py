@@ -12,6 +12,8 @@ from addax.saving import hdf5
 from addax.saving.optimizer_state import build_optimizer, take_optimizer_state
 
 _DEEPEST = 64
+# Of a file whose groups contain each other there is no end.
+_MOST_GROUPS = 200_000
 _LAYERS_2_13 = "_layer_checkpoint_dependencies"
 
 
@@ -50,19 +52,25 @@ def write_model_state(model, file: Any, include_optimizer: bool = True) -> None:
     hdf5.write_h5(file, fill)
 
 
-def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weights") -> None:
-    """Takes the state of a model from an open file."""
+def read_model_state(model, h5, skip_mismatch: bool = False) -> None:
+    """Takes the state of a model from an open file.
+
+    Raises:
+        ValueError: If a layer's weights are missing or do not fit, or the file has weights for
+            which the model has no layer. With `skip_mismatch` both are warnings.
+    """
     errors: dict[Any, Exception] = {}
-    count = 0
+    taken: set[str] = set()
     is_2_13 = hdf5.child(h5, _LAYERS_2_13) is not None
     for inner_path, saveable in _saveables(model, is_2_13):
-        count += 1
         group = _group(h5, f"{inner_path}/vars")
         if inner_path == "optimizer/inner_optimizer":
             continue  # its state is part of the outer one's
         if inner_path == "optimizer":
             _read_optimizer(model, group)
             continue
+        if group is not None:
+            taken.add(group.name)
         store = _Reading(group, inner_path)
         if not store.keys() and not _own_variables(saveable):
             continue
@@ -71,16 +79,46 @@ def read_model_state(model, h5, skip_mismatch: bool = False, what: str = "weight
             saveable.load_own_variables(store)
         except (ValueError, KeyError) as error:
             errors[saveable] = error
-    if not errors:
-        return
-    saveable, first = next(iter(errors.items()))
-    text = (
-        f"A total of {len(errors)} objects could not be loaded. Example error message for object "
-        f"{saveable}:\n\n{first}\n\nList of objects that could not be loaded:\n{list(errors)}"
-    )
-    if not skip_mismatch:
-        raise ValueError(text)
-    warnings.warn(text, stacklevel=5)
+    leftover = _leftover(h5, taken)
+    texts = []
+    if errors:
+        saveable, first = next(iter(errors.items()))
+        texts.append(
+            f"A total of {len(errors)} objects could not be loaded. Example error message for "
+            f"object {saveable}:\n\n{first}\n\nList of objects that could not be loaded:\n"
+            f"{list(errors)}"
+        )
+    if leftover:
+        shown = ", ".join(f"'{name}'" for name in leftover[:10])
+        texts.append(
+            f"The file has weights for which model '{model.name}' has no layer: {shown}"
+            + (f" and {len(leftover) - 10} more." if len(leftover) > 10 else ".")
+        )
+    if texts and not skip_mismatch:
+        raise ValueError("\n".join(texts))
+    for text in texts:
+        warnings.warn(text, stacklevel=5)
+
+
+def _leftover(h5, taken: set[str]) -> list[str]:
+    """Paths of layers in the file with weights that nothing has taken."""
+    found = []
+    waiting = [(name, hdf5.child(h5, name), 1) for name in ("layers", _LAYERS_2_13)]
+    visited = 0
+    while waiting:
+        path, group, depth = waiting.pop()
+        if group is None or not hasattr(group, "keys"):
+            continue
+        visited += 1
+        if depth > _DEEPEST or visited > _MOST_GROUPS:
+            raise ValueError(f"The file's groups are too many or nested too deeply: '{path[:80]}'.")
+        for name in group:
+            inner = hdf5.child(group, name)
+            if name != "vars":
+                waiting.append((f"{path}/{name}", inner, depth + 1))
+            elif hasattr(inner, "keys") and len(inner) and f"/{path}/vars" not in taken:
+                found.append(path)
+    return sorted(found)
 
 
 def _group(h5, path: str):

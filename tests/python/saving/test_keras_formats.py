@@ -419,3 +419,43 @@ def test_the_state_of_hdf5_in_memory_is_that_of_the_file(tmp_path):
     other = dense_model()
     other.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
+
+
+def test_weights_for_which_there_is_no_layer_are_named(tmp_path):
+    dense_model().save_weights(tmp_path / "m.weights.h5")
+    small = keras.Sequential([keras.Input((3,)), layers.Dense(4)])
+    with pytest.raises(ValueError, match="no layer: 'layers/dense_1'"):
+        small.load_weights(tmp_path / "m.weights.h5")
+    with pytest.warns(UserWarning, match="layers/dense_1"):
+        small.load_weights(tmp_path / "m.weights.h5", skip_mismatch=True)
+    small.save_weights(tmp_path / "s.weights.h5")
+    with pytest.raises(
+        ValueError, match=r"Dense name=dense_?\d*, built=True>:\n\nLayer .*expected 2 variables"
+    ):
+        dense_model().load_weights(tmp_path / "s.weights.h5")
+
+
+def test_groups_that_contain_themselves_come_to_an_end(tmp_path):
+    dense_model().save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5", "a") as h5:
+        for name in ("a", "b"):
+            h5[f"layers/dense/{name}"] = h5["layers"]
+    with pytest.raises(ValueError, match="too many or nested too deeply"):
+        dense_model().load_weights(tmp_path / "m.weights.h5")
+
+
+def test_training_goes_on_from_weights_in_a_model_that_has_not_yet_trained(tmp_path):
+    x = np.random.default_rng(0).normal(size=(8, 3))
+    model, other = dense_model(), dense_model()
+    for m in (model, other):
+        m.compile(keras.optimizers.Adam(0.1), "mse")
+    model.fit(x, x[:, :2], verbose=0, shuffle=False)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other.load_weights(tmp_path / "m.weights.h5")
+    for m in (model, other):
+        m.fit(x, x[:, :2], verbose=0, shuffle=False)
+    for v, w in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(v, w)
+    other.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer 'sgd'"):
+        other.load_weights(tmp_path / "m.weights.h5")
