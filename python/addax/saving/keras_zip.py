@@ -13,6 +13,7 @@ from addax.saving.keras2 import from_keras_2, is_old_dialect
 from addax.saving.keras2_training import compile_config_of_today
 from addax.saving.keras_h5 import read_model_state, write_model_state
 from addax.saving.keras_members import CONFIG, METADATA, WEIGHTS, members_of
+from addax.saving.keras_operations import as_keras_operations
 from addax.saving.loading import building, restore_model
 
 # The version whose layout this is: Keras decides by it how to read.
@@ -38,7 +39,7 @@ def save_keras(
     from addax.saving.model_folder import _finite, _to_json
     from addax.saving.serialization import serialize_keras_object
 
-    config = _to_json(_finite(serialize_keras_object(model)))
+    config = _to_json(as_keras_operations(_finite(serialize_keras_object(model))))
     weights = io.BytesIO()
     write_model_state(model, weights, include_optimizer)
 

@@ -10,6 +10,7 @@ from addax.saving import hdf5, registry
 from addax.saving.keras1 import from_keras_1, is_keras_1
 from addax.saving.keras2 import from_keras_2, is_old_dialect
 from addax.saving.keras2_training import compile_config_of_today
+from addax.saving.keras_operations import as_keras_operations
 from addax.saving.legacy_weights import (
     KERAS_VERSION,
     read_weights,
@@ -112,7 +113,7 @@ def save_h5(model, path: str, include_optimizer: bool = True) -> None:
     from addax.saving.model_folder import _finite, _to_json
     from addax.saving.serialization import serialize_keras_object
 
-    config = _finite(serialize_keras_object(model))
+    config = as_keras_operations(_finite(serialize_keras_object(model)))
     compile_config = config.pop("compile_config", None)
     optimizer = model.optimizer if include_optimizer and model.compiled else None
 

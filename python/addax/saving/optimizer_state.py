@@ -27,7 +27,7 @@ def take_optimizer_state(model, entries: list[tuple[str, Any]]) -> None:
             f"Skipping variable loading for optimizer '{optimizer.name}', because it has "
             f"{len(optimizer.variables)} variables whereas the saved optimizer has {len(entries)} "
             "variables. ",
-            stacklevel=5,
+            stacklevel=6,
         )
         return
     arrays = [

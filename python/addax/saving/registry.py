@@ -214,16 +214,22 @@ def op_function(name: str) -> Any:
     return found
 
 
+def op_name_of_keras(class_name: str) -> str:
+    """The function that a class of operations in Keras is for."""
+    from addax.backend.names import to_snake_case
+
+    return _KERAS_OPS.get(class_name) or to_snake_case(class_name)
+
+
 def op_from_keras(class_name: str, config: dict[str, Any]) -> Any:
     """A `FunctionOperation` for an operation of a Keras 3 file (class "Sum", config its arguments).
 
     Returns:
         It, or `None` if there is no such function.
     """
-    from addax.backend.names import to_snake_case
     from addax.ops.operation import FunctionOperation
 
-    name = _KERAS_OPS.get(class_name) or to_snake_case(class_name)
+    name = op_name_of_keras(class_name)
     if name not in op_functions():
         return None
     arguments = {k: v for k, v in config.items() if k not in ("name", "dtype", "trainable")}
