@@ -14,7 +14,7 @@ from addax.saving import topology, training_config
 from addax.saving.programs import Programs, encode_tensor
 from addax.saving.serialization import serialize_keras_object
 from addax.saving.tfjs_support import unknown_to_tfjs
-from addax.saving.weight_names import named_weights
+from addax.saving.weight_names import layer_names, named_weights
 
 # Optimizer state of more elements that belongs to no weight goes into the weights file.
 _SMALL = 64
@@ -115,12 +115,13 @@ class _Writer:
                 v._variable.assign(value)
 
     def _document(self, config: dict[str, Any]) -> dict[str, Any]:
+        layers = topology.with_sizes(topology.to_keras_2(config), self.model)
         document: dict[str, Any] = {
             "format": "layers-model",
             "generatedBy": _generator(),
             "convertedBy": None,
             "modelTopology": {
-                **topology.with_sizes(topology.to_keras_2(config), self.model),
+                **topology.with_names(layers, self.model, layer_names(self.model)),
                 "keras_version": "2.15.0",
                 "backend": "addax",
             },

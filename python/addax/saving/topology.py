@@ -17,6 +17,7 @@ _DROPPED = {
     "InputLayer": ("optional", "ragged", "batch_shape"),
     "Bidirectional": ("backward_layer",),
 }
+_GRAPHS = ("Sequential", "Functional", "Model")
 _DROPPED_ALWAYS = ("quantization_config",)
 
 
@@ -47,11 +48,40 @@ def with_sizes(topology: dict[str, Any], model: Any) -> dict[str, Any]:
     return topology
 
 
+def with_names(topology: dict[str, Any], model: Any, names: dict[int, str]) -> dict[str, Any]:
+    """The topology with other names of layers.
+
+    Args:
+        topology: What `to_keras_2` gave.
+        model: The model.
+        names: The new names, by the layers' ids.
+    """
+    config = _dict(topology.get("config"))
+    if topology.get("class_name") not in _GRAPHS:
+        return topology
+    layers = {layer.name: layer for layer in getattr(model, "layers", ())}
+    renamed: dict[str, str] = {}
+    for entry in config.get("layers", ()):
+        old = entry["config"].get("name")
+        if old not in layers:
+            continue
+        renamed[old] = entry["config"]["name"] = names.get(id(layers[old]), old)
+        if "name" in entry:
+            entry["name"] = renamed[old]
+        if "layers" in entry["config"]:
+            with_names(entry, layers[old], names)
+    nodes = [node for entry in config.get("layers", ()) for node in entry.get("inbound_nodes", ())]
+    for references in (*nodes, config.get("input_layers", ()), config.get("output_layers", ())):
+        for reference in references:
+            reference[0] = renamed.get(reference[0], reference[0])
+    return topology
+
+
 def _layer(entry: dict[str, Any]) -> dict[str, Any]:
     class_name, config = entry["class_name"], entry["config"]
     if not isinstance(config, dict):
         return {"class_name": class_name, "config": config}
-    if class_name in ("Sequential", "Functional", "Model") and "layers" in config:
+    if class_name in _GRAPHS and "layers" in config:
         if "input_layers" in config:
             return {"class_name": "Functional", "config": _functional(config)}
         return {"class_name": class_name, "config": _sequential(config)}

@@ -20,9 +20,41 @@ def named_weights(model: Any) -> list[tuple[str, Any]]:
     return _named(model, _prefix_of)
 
 
-def _named(model: Any, prefix_of: Callable[[Any, Any, str, bool], str]) -> list[tuple[str, Any]]:
+def layer_names(model: Any) -> dict[int, str]:
+    """Names of the layers of a model and its nested models, by id.
+
+    Weights are named after their layer alone, so layers with weights that share a name in different
+    nested models get numbers: TensorFlow.js refuses a file in which a name stands twice.
+    """
+    found: dict[int, Any] = {}
+
+    def collect(graph: Any) -> None:
+        for layer in graph._tracked().layers:
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                if _is_graph(layer):
+                    collect(layer)
+
+    if _is_graph(model):
+        collect(model)
+    names = {key: layer.name for key, layer in found.items()}
+    every, taken = set(names.values()), set()
+    for key, layer in found.items():
+        name, n = layer.name, 0
+        if _is_graph(layer) or not layer.weights:
+            continue
+        while name in taken or (n and name in every):
+            n += 1
+            name = f"{layer.name}_{n}"
+        taken.add(name)
+        names[key] = name
+    return names
+
+
+def _named(model: Any, prefix_of: Callable[[Any, Any, str], str]) -> list[tuple[str, Any]]:
     names: dict[int, str] = {}
     taken: set[str] = set()
+    of_layers = layer_names(model)
 
     def visit(layer: Any, prefix: str, in_graph: bool) -> None:
         leaves = _LEAVES.get(type(layer).__name__, {})
@@ -31,7 +63,12 @@ def _named(model: Any, prefix_of: Callable[[Any, Any, str, bool], str]) -> list[
             if id(v) not in names:
                 names[id(v)] = _unique(prefix + leaves.get(v.name, v.name), taken)
         for sublayer in state.layers:
-            inner = prefix_of(sublayer, layer, prefix, in_graph)
+            if in_graph and not _is_graph(sublayer):
+                inner = f"{of_layers.get(id(sublayer), sublayer.name)}/"
+            elif in_graph:
+                inner = ""  # layers of nested models are named without the model
+            else:
+                inner = prefix_of(sublayer, layer, prefix)
             visit(sublayer, inner, in_graph and _is_graph(sublayer))
 
     visit(model, "", True)
@@ -42,14 +79,12 @@ def _named(model: Any, prefix_of: Callable[[Any, Any, str, bool], str]) -> list[
     return [(names[id(v)], v) for v in weights]
 
 
-def _prefix_of(layer: Any, parent: Any, prefix: str, in_graph: bool) -> str:
+def _prefix_of(layer: Any, parent: Any, prefix: str) -> str:
+    """What stands before the weights of a layer within a layer."""
     from addax.layers.rnn.rnn import RNN
     from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
     from addax.layers.rnn.time_distributed import TimeDistributed
 
-    if in_graph:
-        # Layers of nested models keep their own names, without the model's.
-        return "" if _is_graph(layer) else f"{layer.name}/"
     # TensorFlow.js has no level for the cell of a recurrent layer, nor for what is distributed.
     if isinstance(parent, (TimeDistributed, RNN)):
         return prefix
@@ -58,14 +93,14 @@ def _prefix_of(layer: Any, parent: Any, prefix: str, in_graph: bool) -> str:
     return f"{prefix}{layer.name}/"
 
 
-def _prefix_of_converter(layer: Any, parent: Any, prefix: str, in_graph: bool) -> str:
+def _prefix_of_converter(layer: Any, parent: Any, prefix: str) -> str:
     """The same in files of the converter, which keeps the names of cells in a stack:
     `rnn/stacked_rnn_cells/lstm_cell/kernel`."""
     from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
 
     if isinstance(parent, StackedRNNCells):
         return f"{prefix}{parent.name}/{layer.name}/"
-    return _prefix_of(layer, parent, prefix, in_graph)
+    return _prefix_of(layer, parent, prefix)
 
 
 def _is_graph(layer: Any) -> bool:

@@ -85,3 +85,13 @@ def residual():
 def stateful():
     x = Input(batch_shape=(3, 5, 3))
     return Sequential([x, layers.LSTM(2, stateful=True), layers.Dense(2)])
+
+
+def same_names_within():
+    def block():
+        parts = [Input((3,)), layers.Dense(3, name="same"), layers.BatchNormalization(name="norm")]
+        return Sequential(parts)
+
+    x = Input((3,))
+    y = layers.Dense(3, name="same")(block()(block()(x)))
+    return Model(x, layers.Add()([layers.Dense(3, name="same_1")(x), y]))
