@@ -19,24 +19,6 @@ namespace {
 
 using Job = Conv<BrainHalf>;
 
-const Bf16MatmulKernels& products() {
-  static const Bf16MatmulKernels kernels = [] {
-    Bf16MatmulKernels k{};
-    fill(k);
-    return k;
-  }();
-  return kernels;
-}
-
-void run_product(const Job& job, const BrainHalf* a, Matmul<BrainHalf> product) {
-  product.a = a;
-  product.b = job.packed != nullptr ? job.packed : job.w;
-  product.packed_b = job.packed != nullptr;
-  product.c = job.result;
-  product.workspace = job.workspace;
-  products().run(product, {job.bias, job.activation});
-}
-
 // ---- By float32's convolution: copies of the operands and the result in the workspace, each on a line of its own.
 
 const ConvFunctions<float>& float_convolutions() {
@@ -218,6 +200,24 @@ struct Memory {
 
 std::int64_t pair_workspace(const ConvShape& s, bool transposed) {
   return tap_bytes(s) + group_bytes(s) + 2 * plan_pairs(s, transposed).size();
+}
+
+const Bf16MatmulKernels& products() {
+  static const Bf16MatmulKernels kernels = [] {
+    Bf16MatmulKernels k{};
+    fill(k);
+    return k;
+  }();
+  return kernels;
+}
+
+void run_product(const Job& job, const BrainHalf* a, Matmul<BrainHalf> product) {
+  product.a = a;
+  product.b = job.packed != nullptr ? job.packed : job.w;
+  product.packed_b = job.packed != nullptr;
+  product.c = job.result;
+  product.workspace = job.workspace;
+  products().run(product, {job.bias, job.activation});
 }
 
 void native_forward(const Job& job) {

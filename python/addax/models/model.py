@@ -198,7 +198,14 @@ class Model(Trainer, Layer):
     # Files
 
     def save(self, filepath, overwrite=True, **kwargs):
-        """Saves the model; the ending of the path decides the format, a folder has none."""
+        """Saves the model with its weights, compile configuration and optimizer state.
+
+        Args:
+            filepath: A folder (for Python, C++ and TensorFlow.js), or a file ending in `.keras`,
+                `.h5` or `.safetensors`.
+            overwrite: Whether what is there is replaced without asking.
+            kwargs: Options of `addax.saving.save_model`.
+        """
         from addax import saving
 
         return saving.save_model(self, filepath, overwrite=overwrite, **kwargs)
