@@ -52,12 +52,15 @@ def summary(directions: Directions) -> str:
 
 
 def failures(directions: Directions) -> str:
-    """What happened with the models that do not pass."""
+    """What happened with the models that do not pass, said once for all its directions."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for direction, models in directions.items():
+        for model, verdict in models.items():
+            if verdict != PASS:
+                found.setdefault((model, " ".join(verdict.split())), []).append(direction)
     lines = [
-        f"- {direction}, `{model}`: {' '.join(verdict.split())}\n"
-        for direction, models in directions.items()
-        for model, verdict in sorted(models.items())
-        if verdict != PASS
+        f"- `{model}` ({'; '.join(where)}): {verdict}\n"
+        for (model, verdict), where in sorted(found.items())
     ]
     return f"What does not pass:\n\n{''.join(lines)}" if lines else "All pass.\n"
 

@@ -31,8 +31,12 @@ def as_layer(entry: dict[str, Any]) -> dict[str, Any] | None:
     nodes: list[dict[str, Any]] = entry.get("inbound_nodes") or []
     if entry.get("class_name") != "FunctionOperation" or len(nodes) != 1:
         return None
-    function = entry["config"]["function"]
-    args, kwargs = nodes[0]["args"], nodes[0]["kwargs"]
+    config, node = entry["config"], nodes[0]
+    function, args = config["function"], node["args"]
+    # Files of Keras keep what is no tensor with the operation, ours with its call.
+    kwargs = {**config.get("arguments", {}), **node["kwargs"]}
+    if function == "softmax" and kwargs == {"axis": -1}:
+        kwargs = {}
     tensors = [x for x in args if _is_float(x)]
     found: tuple[str, dict[str, Any]] | None = None
     if function == "concatenate" and len(args) == 1 and all(map(_is_float, args[0])):

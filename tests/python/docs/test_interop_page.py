@@ -30,7 +30,7 @@ def test_a_model_that_fails_is_named_with_its_reason(interop_table, tmp_path):
     lines = interop_table.section(path).splitlines()
     assert lines[0] == "### program 1.2"
     assert "| there | 1 | 2 |" in lines and "| back | 1 | 1 |" in lines
-    assert "- there, `gru`: fails: no gates" in lines
+    assert "- `gru` (there): fails: no gates" in lines
     assert "| `dense` | ✓ | ✓ |" in lines and "| `gru` | – |  |" in lines
 
 

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 from addax import Input, Model, layers, ops
+from addax.ops.operation import FunctionOperation
 from comparing import check, decode, encode, predict
 from tfjs_cases import Case
 
@@ -33,11 +34,24 @@ def activations(x, y):
     return ops.concatenate([*(f(x) for f in (*kinds, ops.softplus, ops.softsign)), y], axis=1)
 
 
-WRITTEN = {f.__name__: f for f in (residual, products, broadcast, numbers, activations)}
+def operation_of_a_keras_file(function, **arguments):
+    """An operation as it comes from a `.keras` file: what is no tensor stands in its config."""
+    return FunctionOperation(function, arguments=arguments)
+
+
+def of_a_keras_file(x, y):
+    x = operation_of_a_keras_file("concatenate", axis=-1)([x, y])
+    return operation_of_a_keras_file("softmax", axis=-1)(x)
+
+
+WRITTEN = {
+    f.__name__: f for f in (residual, products, broadcast, numbers, activations, of_a_keras_file)
+}
 # Slices, other axes and numbers divided by tensors have no layer there.
 UNKNOWN = {
     "slice": lambda x, y: x[:, :2],
     "axis": lambda x, y: ops.softmax(x, axis=0),
+    "axis_of_a_keras_file": lambda x, y: operation_of_a_keras_file("softmax", axis=0)(x),
     "reciprocal": lambda x, y: 1.0 / (x + 3.0),
     "difference": lambda x, y: x - y,
     "ranks": lambda x, y: layers.Reshape((2, 2))(x) + ops.sum(y),
