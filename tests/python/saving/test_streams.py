@@ -67,9 +67,17 @@ def masked():
     return sequential(layers.Masking(0.0), layers.GRU(4, return_sequences=True))
 
 
+def images():
+    return sequential(
+        layers.ConvLSTM2D(3, 3, padding="same", return_sequences=True),
+        layers.ConvLSTM2D(2, (2, 3), return_sequences=True),
+        shape=(None, 8, 7, 2),
+    )
+
+
 @pytest.mark.parametrize(
     "make",
-    [stacked, cells, two_inputs, known_length, nested, words, single_pixels, masked],
+    [stacked, cells, two_inputs, known_length, nested, words, single_pixels, masked, images],
     ids=lambda f: f.__name__,
 )
 @pytest.mark.parametrize("batch", [1, 3])

@@ -12,6 +12,7 @@ from addax.layers.arguments import (
     standardize_padding,
 )
 from addax.layers.convolutional.shapes import conv_output_shape, split_shape
+from addax.layers.rnn import streaming
 from addax.layers.rnn.lstm import LSTMCell
 from addax.layers.weight_options import add_optioned_weight
 
@@ -119,6 +120,13 @@ class ConvLSTMCell(LSTMCell):
     def _dropped(self, x, dropped):
         """The inputs of the four gates side by side: the convolution takes them as four groups."""
         return ops.concatenate([x] * self.gates, axis=self._channel_axis) * dropped
+
+    def begin(self, batch_size, training):
+        project, step = super().begin(batch_size, training)
+        if streaming.current() is None:
+            return project, step
+        # A sequence comes in pieces, of a step as a rule: whatever is done, is done step by step.
+        return lambda inputs: inputs, lambda inputs, states: step(project(inputs), states)
 
     def _project(self, inputs, dropped):
         if dropped is not None:
