@@ -52,17 +52,17 @@ def summary(directions: Directions) -> str:
 
 
 def failures(directions: Directions) -> str:
-    """What happened with the models that do not pass, said once for all its directions."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """What happened with the models that do not pass: a line for all with the same in the same."""
+    places: dict[tuple[str, str], list[str]] = {}
     for direction, models in directions.items():
         for model, verdict in models.items():
             if verdict != PASS:
-                found.setdefault((model, " ".join(verdict.split())), []).append(direction)
-    lines = [
-        f"- `{model}` ({'; '.join(where)}): {verdict}\n"
-        for (model, verdict), where in sorted(found.items())
-    ]
-    return f"What does not pass:\n\n{''.join(lines)}" if lines else "All pass.\n"
+                places.setdefault((" ".join(verdict.split()), model), []).append(direction)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (verdict, model), where in sorted(places.items()):
+        alike.setdefault((verdict, "; ".join(where)), []).append(f"`{model}`")
+    lines = [f"- {', '.join(names)} ({where}): {v}\n" for (v, where), names in alike.items()]
+    return f"What does not pass:\n\n{''.join(sorted(lines))}" if lines else "All pass.\n"
 
 
 def matrices(directions: Directions) -> str:
