@@ -3,7 +3,8 @@
 `ADDAX_TFJS` names a folder in which `npm install @tensorflow/tfjs@4.22.0` was run; without it, or
 without Node, these tests are skipped. `ADDAX_TFJS_RESULTS` names a JSON file to write the results
 to: `{"tfjs": version, "directions": {direction: {model: "pass" or a reason}}}`, from which the
-table in docs/interop.md is made. A direction is what a test module calls `DIRECTION`.
+table in docs/interop.md is made. A direction is what a test module calls `DIRECTION`, or what that
+has for a test's name.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     direction = getattr(item.module, "DIRECTION", None)
+    if isinstance(direction, dict):
+        direction = direction.get(item.originalname)
     if direction is None or not hasattr(item, "callspec") or call.when == "teardown":
         return
     if report.passed and call.when == "setup":

@@ -8,7 +8,10 @@ import pytest
 from comparing import check, decode, encode, predict
 from tfjs_cases import BATCH, CASES
 
-DIRECTION = "training goes on in the other"
+DIRECTION = {
+    "test_addax_goes_on_where_tensorflow_js_stopped": "training, TensorFlow.js to Addax",
+    "test_tensorflow_js_goes_on_where_addax_stopped": "training, Addax to TensorFlow.js",
+}
 
 # TensorFlow.js's optimizer with its arguments, and ours.
 OPTIMIZERS = {
