@@ -72,6 +72,13 @@ def test_adapt_finds_the_boundaries_that_keras_finds(batch, boundaries):
     np.testing.assert_array_equal(np.asarray(again(data)), np.asarray(layer(data)))
 
 
+def test_a_discretization_of_keras_2_is_read():
+    config = {"name": "bins", "trainable": True, "dtype": "float32", "bin_boundaries": [0.0, 1.5]}
+    config = {**config, "num_bins": None, "epsilon": 0.01, "output_mode": "int", "sparse": False}
+    layer = layers.Discretization.from_config(config)
+    np.testing.assert_array_equal(np.asarray(layer(np.array([-1.0, 1.0, 2.0]))), [0, 1, 2])
+
+
 def test_adapt_reads_as_many_batches_as_it_is_told():
     layer = layers.Discretization(num_bins=2)
     layer.adapt(iter([np.zeros(10), np.full(10, 9.0)]), steps=1)

@@ -44,6 +44,7 @@ class Discretization(Layer):
         sparse=False,
         dtype=None,
         name=None,
+        **kwargs,
     ):
         if output_mode not in ("int", *MODES):
             raise ValueError(
@@ -64,7 +65,7 @@ class Discretization(Layer):
             )
         if isinstance(epsilon, str) or not 0 < epsilon < 1:
             raise ValueError(f"`epsilon` must be between 0 and 1. Received: epsilon={epsilon}")
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype, **kwargs)
         self.bin_boundaries = None if bin_boundaries is None else _checked(bin_boundaries)
         self.num_bins = num_bins
         self.epsilon = epsilon
