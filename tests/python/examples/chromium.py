@@ -24,7 +24,7 @@ import fcntl, os, sys
 to_read, to_write = (fcntl.fcntl(int(word), fcntl.F_DUPFD, 5) for word in sys.argv[1:3])
 os.dup2(to_read, 3)
 os.dup2(to_write, 4)
-os.execv(sys.argv[3], sys.argv[3:])
+os.execvp(sys.argv[3], sys.argv[3:])
 """
 
 

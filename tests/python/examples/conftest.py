@@ -1,4 +1,8 @@
-"""The page of examples/browser, served as its README says, and a browser that looks at it."""
+"""The page of examples/browser, served as its README says, and a browser that looks at it.
+
+The tests are skipped without Chromium or TensorFlow.js. `ADDAX_CHROMIUM` names the one,
+`ADDAX_TFJS` a folder with the other's `node_modules`; what is named must be there.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,8 @@ def packages() -> Path:
     """The folder of npm's packages: in the one that `ADDAX_TFJS` names, or beside the page."""
     found = Path(os.environ.get("ADDAX_TFJS") or EXAMPLES / "browser") / "node_modules"
     if not (found / "@tensorflow" / "tfjs").is_dir():
-        pytest.skip("@tensorflow/tfjs is not there: run `npm install` in examples/browser")
+        missing = pytest.fail if "ADDAX_TFJS" in os.environ else pytest.skip
+        missing(f"there is no @tensorflow/tfjs in {found}: run `npm install` in examples/browser")
     return found
 
 
@@ -30,10 +35,17 @@ def packages() -> Path:
 def browser(tmp_path_factory):
     import chromium
 
-    program = chromium.find()
+    named = os.environ.get("ADDAX_CHROMIUM")
+    program = named or chromium.find()
     if program is None:
         pytest.skip("there is no Chromium to look at the page with")
-    with chromium.Browser(program, tmp_path_factory.mktemp("profile")) as browser:
+    try:
+        browser = chromium.Browser(program, tmp_path_factory.mktemp("profile"))
+    except (OSError, AssertionError) as error:
+        if named:
+            raise
+        pytest.skip(f"{program} does not start here: {error}")
+    with browser:
         yield browser
 
 
