@@ -46,11 +46,28 @@ _OTHER_NAMES = {
     "metrics": {},
 }
 # Classes that are known and not supported, and why.
+_RANDOM_IMAGES = (
+    "images are not changed at random here. Change them before training and take the layer out of "
+    "the model (in prediction all but RandomCrop, a CenterCrop then, pass images on), or pass a "
+    "class of your own in `custom_objects`."
+)
+_STRINGS = (
+    "tensors hold numbers, no text. Turn text into numbers before, and take the layer out of the "
+    "model."
+)
 _REFUSED = {
     "RandomWidth": (
         "it gives images of another, random width at each call, while the shapes of a model here "
         "follow from those of its inputs. Take it out of the model and resize the images before."
     ),
+    **dict.fromkeys(
+        (
+            *("RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomHeight"),
+            *("RandomRotation", "RandomTranslation", "RandomZoom"),
+        ),
+        _RANDOM_IMAGES,
+    ),
+    **dict.fromkeys(("Hashing", "HashedCrossing", "StringLookup", "TextVectorization"), _STRINGS),
 }
 _PACKAGES = frozenset(("keras", "addax", "tf_keras", "tensorflow", "tensorflow_core"))
 # Where a bare class name, as in Keras 2 and TensorFlow.js files, is looked for, in this order.

@@ -145,3 +145,27 @@ def test_random_width_is_refused_with_the_reason():
     topology = {"class_name": "Sequential", "config": {"name": "m", "layers": [config]}}
     with pytest.raises(ValueError, match="'RandomWidth' is not supported"):
         addax.Sequential.from_config(topology["config"])
+
+
+REFUSED = [
+    ("RandomFlip", "images are not changed at random here"),
+    ("RandomZoom", "take the layer out of the model"),
+    ("TextVectorization", "tensors hold numbers, no text"),
+]
+
+
+@pytest.mark.parametrize(("class_name", "reason"), REFUSED)
+def test_layers_that_are_not_there_are_refused_with_the_reason(class_name, reason):
+    config = {"class_name": class_name, "config": {"name": "x"}, "module": "keras.layers"}
+    with pytest.raises(ValueError, match=f"'{class_name}' is not supported: .*{reason}"):
+        deserialize_keras_object(config)
+
+
+def test_a_refused_layer_may_be_ones_own():
+    class RandomFlip(layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    config = {"class_name": "RandomFlip", "config": {"name": "x"}}
+    layer = deserialize_keras_object(config, custom_objects={"RandomFlip": RandomFlip})
+    assert type(layer) is RandomFlip
