@@ -170,7 +170,7 @@ def _value(key: str, value: Any) -> Any:
         config = {k: value[k] for k in ("l1", "l2") if k in value}
         return {"class_name": "L1L2", "config": config}
     if key.endswith("constraint") and isinstance(value, dict) and "name" in value:
-        config = {_CONSTRAINTS.get(k, k): v for k, v in value.items() if k != "name"}
+        config = {_CONSTRAINTS.get(k) or k: v for k, v in value.items() if k != "name"}
         return {"class_name": value["name"], "config": config}
     return value
 
@@ -191,7 +191,7 @@ def _merge(config: dict[str, Any]) -> dict[str, Any]:
             f"Layer '{config.get('name')}' of the file merges by {mode!r} in a way that Keras 2 "
             "dropped."
         )
-    out = {k: config[k] for k in ("name", "trainable") if k in config}
+    out: dict[str, Any] = {k: config[k] for k in ("name", "trainable") if k in config}
     if mode == "concat":
         out["axis"] = config.get("concat_axis", -1)
     if mode in ("dot", "cos"):

@@ -43,7 +43,9 @@ def save_keras(
     weights = io.BytesIO()
     write_model_state(model, weights, include_optimizer)
 
-    members = {METADATA: json.dumps(_metadata()), CONFIG: config, WEIGHTS: weights.getvalue()}
+    texts = {METADATA: json.dumps(_metadata()), CONFIG: config}
+    members = {name: text.encode() for name, text in texts.items()}
+    members[WEIGHTS] = weights.getvalue()
     if zipped is False:
         _write_folder(path, members)
         return
@@ -56,11 +58,14 @@ def save_keras(
     hdf5.write_file(path, write)
 
 
-def _write_folder(path: str, members: dict[str, Any]) -> None:
+def _write_folder(path: str, members: dict[str, bytes]) -> None:
     os.makedirs(path, exist_ok=True)
     for name, data in members.items():
-        content = data.encode() if isinstance(data, str) else data
-        hdf5.write_file(os.path.join(path, name), lambda file, content=content: file.write(content))
+
+        def write(file: Any, data: bytes = data) -> None:
+            file.write(data)
+
+        hdf5.write_file(os.path.join(path, name), write)
 
 
 def _metadata() -> dict[str, str]:

@@ -42,7 +42,8 @@ def load_h5(path: str, custom_objects=None, compile: bool = True):
         training = h5.attrs.get("training_config")
         config = _json(text, "model_config")
         with building("topology"):
-            version = (hdf5.attribute_strings(h5, "keras_version") or [None])[0]
+            versions = hdf5.attribute_strings(h5, "keras_version")
+            version = versions[0] if versions else None
             if is_keras_1(version):
                 config = from_keras_1(config)
             if is_keras_1(version) or is_old_dialect(config, version):
