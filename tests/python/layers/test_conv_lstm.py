@@ -143,6 +143,24 @@ def test_a_model_runs_sequences_of_any_length_and_trains(cls, sizes):
     assert all(not np.array_equal(w.numpy(), b) for w, b in zip(model.trainable_weights, before))
 
 
+def test_stateful_training_with_dropout_is_the_same_in_python_and_in_a_program():
+    x, y = random(8, 3, 4, 4, 1), random(8, 1)
+    losses, states = [], []
+    for eager in (False, True):
+        addax.utils.set_random_seed(1)
+        layer = layers.ConvLSTM2D(2, 2, stateful=True, dropout=0.2, recurrent_dropout=0.1)
+        model = addax.Sequential([Input(batch_shape=(2, 3, 4, 4, 1)), layer, layers.Flatten()])
+        model.add(layers.Dense(1))
+        model.compile("sgd", "mse", run_eagerly=eager)
+        history = model.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0)
+        losses.append(history.history["loss"])
+        states.append([state.numpy() for state in layer.states])
+    close(*losses)
+    for program, python in zip(*states):
+        assert program.any()
+        close(program, python)
+
+
 def test_cells_run_in_a_plain_rnn_and_stacked():
     x = random(2, 3, 5, 4, 2)
     cells = [layers.ConvLSTM2DCell(3, 2), layers.ConvLSTM2DCell(2, 2, padding="same")]
