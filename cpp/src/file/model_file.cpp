@@ -30,6 +30,10 @@ std::string shard_name(const std::string& whole, std::int64_t number, std::int64
          std::to_string(count) + std::string(kWeightsEnd);
 }
 
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 using Shards = std::vector<std::pair<std::string, std::span<const std::uint8_t>>>;
 
 // The bytes as files of at most `limit` bytes, cut anywhere as TF.js allows; one file, whole, for a limit of 0.
@@ -83,7 +87,10 @@ void write_model(const std::string& path, const ModelFile& model) {
   file::make_folder(path);
   const file::Folder folder(path);
   const std::string digest = sha256_hex(packed.bytes);
-  const auto shards = cut(packed.bytes, model.shard_bytes, weights_name(digest));
+  // The same weights in other pieces have other names: until model.json is replaced, the old pieces are what counts.
+  const std::string pieces = digest + " in pieces of " + std::to_string(model.shard_bytes);
+  const std::string key = model.shard_bytes == 0 ? digest : sha256_hex(bytes_of(pieces));
+  const auto shards = cut(packed.bytes, model.shard_bytes, weights_name(key));
 
   Json json = file::parse_json(model.json, file::kModelName);
   Json& group = (json["weightsManifest"] = Json::array({Json{{"paths", Json::array()}}}))[0];
@@ -99,7 +106,7 @@ void write_model(const std::string& path, const ModelFile& model) {
   }
   const std::string text = json.dump();
   for (const auto& [name, bytes] : shards) folder.write(name, bytes);
-  folder.write(file::kModelName, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  folder.write(file::kModelName, bytes_of(text));
   for (const std::string& old : folder.list())
     if ((is_weights_name(old) && !has(shards, old)) || folder.is_abandoned(old)) folder.remove(old);
 }

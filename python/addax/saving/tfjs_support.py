@@ -120,6 +120,7 @@ def _of_layer(entry: dict[str, Any], owner: str) -> Iterator[str]:
         if applies(config.get(option)):
             yield f"`{option}={config[option]}` of layer {what}, which {effect}"
     yield from _of_objects(config, what)
+    yield from _of_ways(class_name, config, what)
     yield from _of_axis(class_name, config, entry.get("build_config"), what)
     for layer in config.get("layers") or ():
         yield from _of_layer(as_layer(layer) or layer, "")
@@ -151,6 +152,20 @@ def _of_objects(config: dict[str, Any], what: str) -> Iterator[str]:
         dtype = (dtype.get("config") or {}).get("name")
     if isinstance(dtype, str) and dtype not in _DTYPES:
         yield f"`dtype='{dtype}'` of layer {what}, which {_UNKNOWN_THERE}"
+
+
+def _of_ways(class_name: str, config: dict, what: str) -> Iterator[str]:
+    """It makes the way back of `Bidirectional` from the way there."""
+    ways: list[Any] = [config.get(key) for key in ("layer", "backward_layer")]
+    if class_name != "Bidirectional" or not all(isinstance(way, dict) for way in ways):
+        return
+    there, back = (
+        {k: v for k, v in way["config"].items() if k not in ("name", "go_backwards")}
+        | {"class": way["class_name"], "backwards": way["config"].get("go_backwards") == turned}
+        for way, turned in zip(ways, (False, True))
+    )
+    if there != back:
+        yield f"`backward_layer` of layer {what}, which {_UNKNOWN_THERE}"
 
 
 def _of_axis(class_name: str, config: dict, build_config: Any, what: str) -> Iterator[str]:

@@ -40,13 +40,25 @@ def child(path, save):
     )
 
 
-@pytest.mark.parametrize("ending", ["", ".keras", ".weights.h5"])
-def test_a_kill_at_any_moment_leaves_a_whole_model(tmp_path, ending):
+# The same weights twice, in as many pieces of other sizes.
+PIECES = "for size in (30000, 32000): model.save(path, shard_size=size)"
+
+
+@pytest.mark.parametrize(
+    ("ending", "save"),
+    [
+        ("", "model.save(path)"),
+        ("", PIECES),
+        (".keras", "model.save(path)"),
+        (".weights.h5", "model.save_weights(path)"),
+    ],
+    ids=["folder", "shards", "keras", "weights"],
+)
+def test_a_kill_at_any_moment_leaves_a_whole_model(tmp_path, ending, save):
     if ending:
         pytest.importorskip("h5py")
     path = tmp_path / f"model{ending}"
     weights_only = ending == ".weights.h5"
-    save = "model.save_weights(path)" if weights_only else "model.save(path)"
     seed = random.randrange(2**32)
     moments = random.Random(seed)
     seen = 0

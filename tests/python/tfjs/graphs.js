@@ -58,6 +58,11 @@ module.exports = tf => {
         L.lstm({units: 2, stateful: true, batchInputShape: [3, 5, 3], recurrentActivation: 'sigmoid'}),
         L.dense({units: 2})]});
     },
+    whole_numbers() {
+      const x = tf.input({shape: [4], dtype: 'int32', name: 'words'});
+      const y = L.embedding({inputDim: 6, outputDim: 3, name: 'table'}).apply(x);
+      return model(x, L.dense({units: 2}).apply(L.flatten().apply(y)));
+    },
     residual() {
       const x = tf.input({shape: [8, 8, 3]});
       const conv = (filters, name) => L.conv2d({filters, kernelSize: 3, padding: 'same', useBias: false, name});

@@ -95,3 +95,9 @@ def same_names_within():
     x = Input((3,))
     y = layers.Dense(3, name="same")(block()(block()(x)))
     return Model(x, layers.Add()([layers.Dense(3, name="same_1")(x), y]))
+
+
+def whole_numbers():
+    x = Input((4,), dtype="int32", name="words")
+    y = layers.Embedding(6, 3, name="table")(x)
+    return Model(x, layers.Dense(2)(layers.Flatten()(y)))

@@ -43,6 +43,7 @@ class Case:
         tfjs, addax: The chain of layers as arguments of a call. Both empty: a model of graphs.py;
             one empty: only the other side builds it.
         ids: If above 0, inputs are whole numbers below it.
+        dtype: Of the inputs.
         differs: Why TensorFlow.js gives other numbers, where it is known to.
         differs_when_written: The same, for models that Addax builds alone.
         refused: What TensorFlow.js says to the file of Addax, where it is known to refuse it.
@@ -53,6 +54,7 @@ class Case:
     tfjs: str = ""
     addax: str = ""
     ids: int = 0
+    dtype: str = "float32"
     differs: str = ""
     differs_when_written: str = ""
     refused: str = ""
@@ -66,7 +68,7 @@ class Case:
         generator = np.random.default_rng(len(self.shapes[0]))
         sizes = [(BATCH, *shape) for shape in self.shapes]
         if self.ids:
-            return [generator.integers(0, self.ids, size).astype("float32") for size in sizes]
+            return [generator.integers(0, self.ids, size).astype(self.dtype) for size in sizes]
         return [generator.normal(size=size).astype("float32") for size in sizes]
 
     def description(self, name: str) -> dict:
@@ -465,6 +467,7 @@ CASES = {
         ids=5,
     ),
     # Graphs.
+    "whole_numbers": Case([(4,)], ids=6, dtype="int32"),
     "same_names_within": Case([(3,)]),
     "stateful": Case([(5, 3)]),
     "branches": Case([(4,)]),

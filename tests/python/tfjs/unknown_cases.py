@@ -19,6 +19,12 @@ UNKNOWN = {
         "Bidirectional(GRU(2), name='n')",
         "`reset_after=True` of layer GRU in 'n'",
     ),
+    "way_back": (
+        [(5, 3)],
+        "Bidirectional(LSTM(2), backward_layer=LSTM(2, go_backwards=True, activation='relu'), "
+        "name='n')",
+        "`backward_layer` of layer 'n' (Bidirectional)",
+    ),
     "distributed": (
         [(5, 3)],
         "TimeDistributed(UnitNormalization(), name='n')",
