@@ -298,6 +298,8 @@ def _children(saveable, is_root: bool) -> Iterator[tuple[str, Any]]:
     base = next(b for b in (Sequential, Functional, Model, Layer) if isinstance(saveable, b))
     known = set(dir(base)) | saveable._untracked | _PRIVATE
     names = [n for n in dir(saveable) if not n.startswith("__") and n not in known]
+    if base is Model:
+        names.append("layers")  # among the others: what comes later by name is found here
     if is_root and isinstance(saveable, Model):
         names.append("optimizer")
     # Private attributes come last: what has a public name too is found under that.

@@ -268,3 +268,31 @@ def test_training_goes_on_from_weights_in_a_model_that_has_not_yet_trained(tmp_p
     other.compile("sgd", "mse")
     with pytest.warns(UserWarning, match="Skipping variable loading for optimizer 'sgd"):
         other.load_weights(tmp_path / "m.weights.h5")
+
+
+def test_a_model_of_ones_own_has_the_paths_of_keras_3(tmp_path):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.tail, self.first = layers.Dense(2), layers.Dense(3)
+            self.blocks = [layers.Dense(3), layers.Dense(3)]
+            self._hidden = layers.Dense(3)
+
+        def call(self, x):
+            x = self._hidden(self.first(x))
+            for block in self.blocks:
+                x = block(x)
+            return self.tail(x)
+
+    model = Net()
+    model(X[:, 0])
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5") as h5:
+        # `layers` stands among the attributes: `tail` and `_hidden`, later by name, are below it.
+        assert set(h5) == {"vars", "blocks", "first", "layers"}
+        assert set(h5["blocks"]) == {"dense", "dense_1"}
+        assert set(h5["layers"]) == {"dense", "dense_4"}
+    other = Net()
+    other(X[:, 0])
+    other.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(model(X[:, 0]), other(X[:, 0]))
