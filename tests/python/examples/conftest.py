@@ -50,21 +50,33 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """A folder with the page, TensorFlow.js and the model that examples/digits.py trains."""
+def make_site(tmp_path_factory):
+    """Function that makes a folder with the page, TensorFlow.js and the model that
+    examples/digits.py trains when it is called with some words.
+    """
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "node_modules").symlink_to(packages())
-    for name in FILES:
-        shutil.copy(EXAMPLES / "browser" / name, folder)
-    environment = {**os.environ, "PYTHONPATH": str(Path(addax.__file__).parents[1])}
-    command = [sys.executable, str(EXAMPLES / "digits.py")]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def make(*words: str) -> Path:
+        folder = tmp_path_factory.mktemp("site")
+        (folder / "node_modules").symlink_to(packages())
+        for name in FILES:
+            shutil.copy(EXAMPLES / "browser" / name, folder)
+        environment = {**os.environ, "PYTHONPATH": str(Path(addax.__file__).parents[1])}
+        command = [sys.executable, str(EXAMPLES / "digits.py"), *words]
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def site(make_site):
+    """The page with the digits that scikit-learn ships."""
+    return make_site()
 
 
 @pytest.fixture

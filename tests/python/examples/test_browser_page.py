@@ -22,10 +22,14 @@ SHARES = """Array.from(document.querySelectorAll('#bars li'),
 @pytest.fixture
 def page(browser, site, serve):
     """The page, ready to be drawn on."""
-    browser.open(serve(site))
-    browser.wait_for(f"{VERDICT} === 'Draw a digit, large or small.'")
+    open_page(browser, serve(site))
     yield browser
     assert browser.complaints() == []
+
+
+def open_page(browser, address: str) -> None:
+    browser.open(address)
+    browser.wait_for(f"{VERDICT} === 'Draw a digit, large or small.'")
 
 
 def paper(page) -> list[float]:
@@ -52,17 +56,34 @@ def seen(page) -> np.ndarray:
     return values.reshape(1, size, size, 1)
 
 
+def predicted(site, images: np.ndarray) -> np.ndarray:
+    """The probabilities that Addax gives for an image."""
+    model = keras.models.load_model(site / "digits-model" / "model")
+    return keras.ops.softmax(model.predict(images, verbose=0)).numpy()[0]
+
+
 @pytest.mark.parametrize("by", ["mouse", "touch"])
 @pytest.mark.parametrize("digit", [0, 2, 3])
 def test_a_drawn_digit_gets_the_probabilities_that_addax_gives(page, site, digit, by):
     assert f" {digit} (" in draw(page, digit, by)
-    model = keras.models.load_model(site / "digits-model" / "model")
-    wanted = keras.ops.softmax(model.predict(seen(page), verbose=0)).numpy()[0]
-    shares = page.evaluate(SHARES)
-    np.testing.assert_allclose(shares, wanted, atol=1e-5)
+    wanted = predicted(site, seen(page))
+    np.testing.assert_allclose(page.evaluate(SHARES), wanted, atol=1e-5)
     assert wanted.argmax() == digit
     best = page.evaluate("document.querySelector('#bars .best').textContent")
     assert best.startswith(str(digit)) and best.endswith("%")
+
+
+def test_a_model_of_mnist_sees_28_by_28_pixels(browser, make_site, serve, tmp_path):
+    rng = np.random.default_rng(0)  # what it learns does not matter here
+    images, labels = rng.integers(0, 256, (80, 28, 28), "uint8"), np.arange(80) % 10
+    parts = {"x_train": images[:64], "y_train": labels[:64]}
+    np.savez(tmp_path / "m.npz", **parts, x_test=images[64:], y_test=labels[64:])
+    site = make_site("--mnist", str(tmp_path / "m.npz"))
+    open_page(browser, serve(site))
+    draw(browser, 4)
+    images = seen(browser)
+    assert images.shape == (1, 28, 28, 1) and images.max() == 1
+    np.testing.assert_allclose(browser.evaluate(SHARES), predicted(site, images), atol=1e-5)
 
 
 def test_size_and_place_of_a_drawing_do_not_matter(page):
