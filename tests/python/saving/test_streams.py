@@ -63,6 +63,16 @@ def single_pixels():
     )
 
 
+def film():
+    return sequential(
+        layers.TimeDistributed(layers.Conv2D(2, 3, padding="same", activation="relu")),
+        layers.TimeDistributed(layers.MaxPooling2D(2)),
+        layers.TimeDistributed(layers.Flatten()),
+        layers.GRU(4, return_sequences=True),
+        shape=(None, 4, 4, 3),
+    )
+
+
 def masked():
     return sequential(layers.Masking(0.0), layers.GRU(4, return_sequences=True))
 
@@ -77,7 +87,7 @@ def images():
 
 @pytest.mark.parametrize(
     "make",
-    [stacked, cells, two_inputs, known_length, nested, words, single_pixels, masked, images],
+    [stacked, cells, two_inputs, known_length, nested, words, single_pixels, film, masked, images],
     ids=lambda f: f.__name__,
 )
 @pytest.mark.parametrize("batch", [1, 3])
