@@ -128,15 +128,24 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: An
         model: A built model.
         filepath: File ending in `.weights.h5` or `.safetensors`, or a folder.
         overwrite: Whether what is there is replaced without asking.
+        max_shard_size: For a file ending in `.weights.json`, which names `.weights.h5` files beside
+            it: how many GB of weights one of these has at most.
 
     Raises:
         ValueError: If the ending is another one, or the model is not built.
     """
-    kwargs.pop("max_shard_size", None)
+    max_shard_size = kwargs.pop("max_shard_size", None)
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
     path = os.fspath(filepath)
     kind = _kind(path)
+    if (kind == "shards") != (max_shard_size is not None):
+        raise ValueError(
+            "`max_shard_size` and a filename that ends in `.weights.json` go together. "
+            f"Received: filepath={path}, max_shard_size={max_shard_size}"
+        )
+    if kind == "shards":
+        kind = "weights"
     if kind not in ("weights", "safetensors", "folder"):
         raise ValueError(
             "The filename must end in `.weights.h5`, or be a folder or a `.safetensors` file. "
@@ -153,6 +162,10 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: An
         from addax.saving.safetensors import save_safetensors
 
         save_safetensors(model, path)
+    elif max_shard_size is not None:
+        from addax.saving.sharded_h5 import save_sharded_weights
+
+        save_sharded_weights(model, path, max_shard_size)
     else:
         from addax.saving.keras_h5 import save_weights_h5
 
@@ -190,6 +203,10 @@ def load_weights(
         from addax.saving.keras_h5 import load_weights_h5
 
         load_weights_h5(model, path, skip_mismatch)
+    elif kind == "shards":
+        from addax.saving.sharded_h5 import load_sharded_weights
+
+        load_sharded_weights(model, path, skip_mismatch)
     elif kind == "keras":
         from addax.saving.keras_zip import load_keras_weights
 
@@ -210,12 +227,13 @@ def load_weights(
 
 
 def _kind(path: str) -> str:
-    """ "weights", "h5", "keras", "safetensors", "json", "folder", or "other"."""
+    """ "weights", "shards", "h5", "keras", "safetensors", "json", "folder", or "other"."""
     if os.path.isdir(path):
         own, keras = (os.path.join(path, name) for name in ("model.json", "config.json"))
         return "keras" if os.path.exists(keras) and not os.path.exists(own) else "folder"
     for ending, kind in (
         (".weights.h5", "weights"),
+        (".weights.json", "shards"),
         (".h5", "h5"),
         (".hdf5", "h5"),
         (".keras", "keras"),
