@@ -129,7 +129,7 @@ def check_dataset(dataset, what: str) -> None:
         raise ValueError(f"{what} in the file must be a dataset.")
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"{what} in the file has its data in another file, which is not opened.")
-    if dataset.dtype.kind not in "fiub" or dataset.dtype.hasobject:
+    if not (_is_bfloat16(dataset.dtype) or dataset.dtype.kind in "fiub"):
         raise ValueError(f"{what} in the file holds {dataset.dtype}, which is no number.")
     if dataset.shape is None:
         raise ValueError(f"{what} in the file is empty.")
@@ -145,6 +145,19 @@ def check_dataset(dataset, what: str) -> None:
         )
 
 
+def _is_bfloat16(dtype) -> bool:
+    """Whether numbers are bfloat16, which HDF5 does not know: it has them as two opaque bytes."""
+    return dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None
+
+
+def _from_bfloat16(array):
+    """float32 numbers whose upper halves are the bytes given."""
+    import numpy as np
+
+    bits = np.frombuffer(array.tobytes(), "<u2").astype("uint32") << 16
+    return bits.view(np.float32).reshape(array.shape)
+
+
 def read(dataset, what: str, shape: tuple | None = None):
     """The array of a dataset, of the wanted shape if one is given.
 
@@ -157,6 +170,8 @@ def read(dataset, what: str, shape: tuple | None = None):
             f"{what} has shape {tuple(dataset.shape)} in the file; expected {tuple(shape)}."
         )
     array = dataset[()]
+    if _is_bfloat16(array.dtype):
+        return _from_bfloat16(array)
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("="))
     return array

@@ -200,10 +200,7 @@ class _Reading:
     def __getitem__(self, key: str):
         dataset = self._dataset(key)
         what = f"'{self._inner_path}/vars/{key}'"
-        array = hdf5.read(dataset, what)
-        if hdf5.strings(dataset.attrs.get("dtype", "")) == ["bfloat16"]:
-            return _from_bfloat16(array)
-        return array
+        return hdf5.read(dataset, what)
 
     def in_order(self) -> list[tuple[str, Any]]:
         """Name and dataset of what is numbered from 0."""
@@ -226,13 +223,6 @@ class _Reading:
                     f"'{self._inner_path}/vars/{i}' has shape {found} in the file; expected "
                     f"{shape}."
                 )
-
-
-def _from_bfloat16(array):
-    import numpy as np
-
-    bits = array.view("uint16").astype("uint32") << 16
-    return bits.view(np.float32)
 
 
 # The tree of what has state

@@ -116,9 +116,6 @@ def _copy(shard, group: str, h5, name: str) -> None:
         if key in target:
             raise ValueError(f"{what} is in another file, too.")
         target.create_dataset(key, data=hdf5.read(dataset, what))
-        for title in ("dtype", "name"):
-            if title in dataset.attrs:
-                target[key].attrs[title] = hdf5.strings(dataset.attrs[title])[0]
 
 
 def _read_map(path: str) -> dict[str, list[str]]:

@@ -296,3 +296,21 @@ def test_a_model_of_ones_own_has_the_paths_of_keras_3(tmp_path):
     other(X[:, 0])
     other.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(model(X[:, 0]), other(X[:, 0]))
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".h5"])
+def test_bfloat16_numbers_of_keras_are_read(tmp_path, ending):
+    # HDF5 does not know them: ml_dtypes, which Keras uses, leaves two opaque bytes of each.
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4, dtype="bfloat16")])
+    values = np.arange(12, dtype="float32").reshape(3, 4) / 4
+    opaque = (values.view("uint32") >> 16).astype("uint16").view("V2")
+    path = tmp_path / f"m{ending}"
+    if ending == ".h5":
+        write_legacy(path, [("d", [opaque, np.zeros(4, "uint16").view("V2")])])
+    else:
+        model.save_weights(path)
+        with h5py.File(path, "a") as h5:
+            del h5["layers/dense/vars/0"]
+            h5["layers/dense/vars/0"] = opaque
+    model.load_weights(path)
+    np.testing.assert_array_equal(model.get_weights()[0], values)
