@@ -7,6 +7,7 @@ Keras 2 and TensorFlow.js write a list of `[layer, call, output, kwargs]`.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from addax import tree
@@ -151,7 +152,7 @@ class _Builder:
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
             raise ValueError("`layers` in the config of a model must be a list of dicts.")
         self.layers: dict[str, Any] = {}
-        self.waiting: list[tuple[str, list]] = []
+        self.left: dict[str, deque] = {}  # calls not made yet, by layer
         self.calls: dict[str, list[list]] = {}  # outputs of each call of each layer
         self.old_style = not any(_is_new_node(n) for e in entries for n in _nodes(e))
         if sum(len(_nodes(e)) for e in entries) > _MOST_NODES:
@@ -176,40 +177,48 @@ class _Builder:
         self.calls[name] = [node.outputs for node in layer._inbound_nodes]
         nodes = _nodes(entry)
         if nodes:
-            self.waiting.append((name, list(nodes)))
+            self.left[name] = deque(nodes)
 
     def run(self) -> None:
         """Makes all calls, each when what it takes is there."""
-        while self.waiting:
-            still = []
-            moved = False
-            for name, nodes in self.waiting:
-                done = 0
-                while done < len(nodes) and self._call(name, nodes[done]):
-                    done += 1
-                moved = moved or done > 0
-                if done < len(nodes):
-                    still.append((name, nodes[done:]))
-            if not moved:
-                names = [name for name, _ in still]
-                raise ValueError(
-                    f"The calls of layers {names} in the config of the model cannot be made: they "
-                    "take outputs that no layer gives, or form a cycle."
-                )
-            self.waiting = still
+        ready = deque(self.left)
+        waiting: dict[tuple[str, int], list[str]] = {}  # layers, by the call that they wait for
+        while ready:
+            name = ready.popleft()
+            nodes = self.left[name]
+            while nodes:
+                missing = self._call(name, nodes[0])
+                if missing is not None:
+                    waiting.setdefault(missing, []).append(name)
+                    break
+                nodes.popleft()
+                ready += waiting.pop((name, len(self.calls[name]) - 1), ())
+            if not nodes:
+                del self.left[name]
+        for name, nodes in self.left.items():
+            self._call(name, nodes[0])  # says which call a layer does not have, if it is that
+        if self.left:
+            raise ValueError(
+                f"The calls of layers {list(self.left)} in the config of the model cannot be made: "
+                "they take outputs that no layer gives, or form a cycle."
+            )
 
-    def _call(self, name: str, node) -> bool:
-        """Makes one call; `False` if an input is not there yet."""
+    def _call(self, name: str, node) -> tuple[str, int] | None:
+        """Makes one call.
+
+        Returns:
+            The call, as layer and number, whose output it needs first; `None` if it was made.
+        """
         layer = self.layers[name]
         try:
             if _is_new_node(node):
                 args, kwargs = self._new_arguments(node)
             else:
                 args, kwargs = self._old_arguments(layer, node)
-        except _NotYet:
-            return False
+        except _NotYet as missing:
+            return missing.name, missing.call
         self.calls[name].append(tree.flatten(layer(*args, **kwargs)))
-        return True
+        return None
 
     # Keras 3
 
@@ -283,8 +292,8 @@ class _Builder:
             )
         calls = self.calls[name]
         if call < 0 or call >= len(calls):
-            if any(name == waiting for waiting, _ in self.waiting):
-                raise _NotYet
+            if name in self.left and call >= 0:
+                raise _NotYet(name, call)
             raise ValueError(
                 f"The config of the model refers to call {call} of layer '{name}', which has "
                 f"{len(calls)}."
@@ -327,7 +336,11 @@ class _Builder:
 
 
 class _NotYet(Exception):
-    """A call waits for another one."""
+    """A call waits for another one, the layer's of that number."""
+
+    def __init__(self, name: str, call: int):
+        super().__init__(name, call)
+        self.name, self.call = name, call
 
 
 def _nodes(entry: dict) -> list:

@@ -206,3 +206,31 @@ def test_a_model_config_in_a_string_is_read(trained):
     change(trained, to_text)
     again = keras.saving.load_model(trained).predict(np.ones((1, 3)), verbose=0)
     np.testing.assert_array_equal(again, before)
+
+
+def test_layers_listed_backwards_cost_no_more_than_in_order(tmp_path):
+    """Each is tried when what it waits for is there: a retry of all for each would not end here."""
+    count = 2500
+    entries = [
+        {
+            "name": f"l{i}",
+            "class_name": "Activation",
+            "config": {"name": f"l{i}", "activation": "relu"},
+            "inbound_nodes": [[[f"l{i - 1}" if i else "a", 0, 0, {}]]],
+        }
+        for i in range(count)
+    ]
+    source = {"name": "a", "batch_input_shape": [None, 3]}
+    entries.insert(
+        0, {"name": "a", "class_name": "InputLayer", "config": source, "inbound_nodes": []}
+    )
+    config = {
+        "name": "m",
+        "layers": entries[::-1],
+        "input_layers": [["a", 0, 0]],
+        "output_layers": [[f"l{count - 1}", 0, 0]],
+    }
+    (tmp_path / "model.json").write_text(
+        json.dumps({"modelTopology": {"class_name": "Model", "config": config}})
+    )
+    assert len(keras.saving.load_model(tmp_path).layers) == count + 1
