@@ -248,3 +248,47 @@ def test_what_keras_2_dropped_is_refused_by_name(tmp_path):
     write_legacy(tmp_path / "old.h5", [], "model_weights", model_config=config)
     with pytest.raises(ValueError, match="Graph"):
         keras.saving.load_model(tmp_path / "old.h5")
+
+
+# ---- State of optimizers
+
+
+@pytest.mark.parametrize("first", ["Adam/iter:0", "training/Adam/iterations:0"])
+def test_slots_of_old_optimizers_came_kind_by_kind(tmp_path, first):
+    import h5py
+
+    model = filled(layers.Dense(2, name="d"), (3,))
+    model.compile(keras.optimizers.Adam(0.5), "mse")
+    x = numbers((4, 3))
+    model.train_on_batch(x, x[:, :2])
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "name": "s",
+            "layers": [
+                {
+                    "class_name": "Dense",
+                    "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3]},
+                }
+            ],
+        },
+    }
+    adam = {"lr": 0.5, "beta_1": 0.9, "beta_2": 0.999, "decay": 0.0, "epsilon": None}
+    training = {"loss": "mse", "optimizer_config": {"class_name": "Adam", "config": adam}}
+    path = tmp_path / "old.h5"
+    options = {"model_config": config, "training_config": training, "keras_version": "2.2.4"}
+    write_legacy(path, [("d", model.get_weights())], "model_weights", **options)
+    # Today: iteration, learning rate, m and v of the kernel, m and v of the bias.
+    iteration, _, *slots = [v.numpy() for v in model.optimizer.variables]
+    names = [first, *(f"training/Adam/Variable_{i}:0" for i in range(4))]
+    with h5py.File(path, "a") as h5:
+        group = h5.create_group("optimizer_weights")
+        group.attrs["weight_names"] = [name.encode() for name in names]
+        for name, array in zip(names, [iteration, slots[0], slots[2], slots[1], slots[3]]):
+            group[name] = array
+    loaded = keras.saving.load_model(path)
+    for v, w in zip(loaded.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(v.numpy(), w.numpy())
+    for m in (loaded, model):
+        m.train_on_batch(x, x[:, :2])
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
