@@ -195,6 +195,21 @@ def load_weights(
     if not os.path.exists(path):
         raise ValueError(f"File not found: filepath={path}.")
     _require_built(model, "load")
+    kept = [(v, v._variable.concrete()) for v in _variables_of(model)]
+    try:
+        _load_weights(model, path, kind, skip_mismatch, by_name)
+    except BaseException:
+        for v, value in kept:  # what was taken before the mistake goes back
+            v._variable.assign(value)
+        raise
+
+
+def _variables_of(model: Any) -> list:
+    optimizer = getattr(model, "optimizer", None)
+    return [*model.weights, *(optimizer.variables if optimizer is not None else ())]
+
+
+def _load_weights(model: Any, path: str, kind: str, skip_mismatch: bool, by_name: bool) -> None:
     if kind in ("folder", "json"):
         from addax.saving.folder_reader import load_weights_folder
 

@@ -184,6 +184,26 @@ def test_a_keras_2_model_file_is_read(tmp_path):
     model.fit(x, np.zeros((4, 2)), verbose=0)
 
 
+@pytest.mark.parametrize("name", ["m.weights.h5", "m.h5", "m.keras", "m.safetensors", "m"])
+def test_weights_that_do_not_fit_leave_the_model_as_it_was(tmp_path, name):
+    def make(units):
+        return keras.Sequential(
+            [
+                keras.Input((3,)),
+                keras.layers.Dense(4, name="a"),
+                keras.layers.Dense(units, name="b"),
+            ]
+        )
+
+    saved, other = make(2), make(5)
+    (saved.save_weights if "weights" in name else saved.save)(tmp_path / name)
+    before = [w.numpy() for w in other.weights]
+    with pytest.raises(ValueError):
+        other.load_weights(tmp_path / name)
+    for value, w in zip(before, other.weights, strict=True):
+        np.testing.assert_array_equal(w.numpy(), value)
+
+
 def test_skip_mismatch_leaves_what_does_not_fit(tmp_path):
     model = dense_model()
     model.save_weights(tmp_path / "m.weights.h5")
