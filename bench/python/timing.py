@@ -31,12 +31,14 @@ class Timer:
             self._calls *= 2
 
     def measure(self, seconds: float) -> dict[str, float]:
-        """Runs for `seconds`, or one chunk.
+        """Runs for `seconds`, or one chunk, after one that is not counted: the caches hold what the
+        process before it left.
 
         Returns:
             Seconds of a step: `wall`, the median, `wall_min`, and `cpu` of all threads: the mean,
             and the least, `cpu_min`.
         """
+        self._chunk()
         start, before = time.perf_counter(), time.process_time()
         chunks = [self._chunk()]
         while time.perf_counter() - start < seconds:
