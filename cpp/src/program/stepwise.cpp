@@ -5,10 +5,8 @@
 #include "ops/recurrent.h"
 #include "program/stepwise_rules.h"
 
-namespace addax {
+namespace addax::stepwise {
 namespace {
-
-using namespace stepwise;
 
 // ---- Loops over time.
 
@@ -169,7 +167,6 @@ class Walk {
 };
 
 }  // namespace
+}  // namespace addax::stepwise
 
-void require_stepwise(const Program& program, std::string_view time) { Walk(program, time).run(); }
-
-}  // namespace addax
+void addax::require_stepwise(const Program& program, std::string_view time) { stepwise::Walk(program, time).run(); }
