@@ -10,7 +10,7 @@ from pathlib import Path
 import addax as keras
 import numpy as np
 import pytest
-from addax import layers
+from addax import installed_library, layers
 
 
 @pytest.fixture
@@ -134,7 +134,6 @@ def test_a_wrong_command_line_ends_with_2(run, saved, tmp_path, words):
         (("predict", "M", "empty.npy", "empty.npy"), "empty.npy is no .npy file"),
         (("predict", "M", "two.npz", "two.npz"), "two.npz is no .npy file"),
         (("predict", "M", "names.npy", "names.npy"), "names.npy is no .npy file"),
-        (("--include-dir",), "no C++ library"),
     ],
 )
 def test_a_failure_ends_with_1_and_one_line(run, saved, tmp_path, words, text):
@@ -147,3 +146,9 @@ def test_a_failure_ends_with_1_and_one_line(run, saved, tmp_path, words, text):
     said = run(*[saved[1] if w == "M" else w for w in words], code=1)
     assert said.startswith("addax: ") and said.count("\n") == 1
     assert text in said
+
+
+def test_a_package_without_the_library_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(installed_library.addax, "__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(FileNotFoundError, match=r"no C\+\+ library stands in this package"):
+        installed_library.folder("include_dir")

@@ -190,9 +190,9 @@ ADDAX_C_API addax_status addax_session_output_shape(const addax_session* session
                                                     const addax_shape* shapes, int32_t count, addax_shape* shape);
 ADDAX_C_API int64_t addax_session_bytes(const addax_session* session); /* of its memory, weights not counted */
 
-/* Inputs must have the dtypes of the model's ports, outputs room for what is written; both are aligned as their elements
- * are, and do not overlap. A stream begins anew. Nothing is written and the stream is as before if an argument is
- * refused. */
+/* Inputs must have the dtypes of the model's ports, outputs room for what is written; both are aligned as their
+ * elements are, and do not overlap. A stream begins anew. Nothing is written and the stream is as before if an argument
+ * is refused. */
 ADDAX_C_API addax_status addax_session_run(addax_session* session, const addax_tensor* inputs, int32_t input_count,
                                            const addax_buffer* outputs, int32_t output_count);
 /* The next time steps of a stream. All steps together give the bits of one run over the whole sequence. */
