@@ -51,7 +51,7 @@ def get_item(x: Any, key: Any) -> Any:
     if type(key) is int:
         return _row(x, key)
     if isinstance(key, list) and any(
-        isinstance(k, builtins.slice) or k in (None, ...) for k in key
+        k is None or k is ... or isinstance(k, builtins.slice) for k in key
     ):
         key = tuple(key)  # files have no tuples
     keys = list(key) if isinstance(key, tuple) else [key]

@@ -78,6 +78,15 @@ def test_indexing_gives_what_numpy_gives(key) -> None:
     np.testing.assert_array_equal(got.numpy(), want)
 
 
+def test_a_list_with_slices_is_a_tuple_as_files_have_it_and_one_of_arrays_is_an_index() -> None:
+    x = ops.convert_to_tensor(X)
+    for key in ([slice(None), 1], [..., 0], [None, 1]):
+        np.testing.assert_array_equal(x[key].numpy(), X[tuple(key)])
+    np.testing.assert_array_equal(
+        x[[np.array([0, 1]), np.array([1, 0])]].numpy(), X[np.array([[0, 1], [1, 0]])]
+    )
+
+
 slices = st.slices(4).map(lambda s: s) | st.integers(-4, 3) | st.none()
 
 
