@@ -3,7 +3,7 @@
 import addax
 import numpy as np
 import pytest
-from addax import Input, Model, layers, ops
+from addax import Input, Model, layers, ops, tree
 from addax.saving.keras2 import from_keras_2
 from addax.saving.serialization import deserialize_keras_object
 
@@ -105,8 +105,8 @@ def test_dropout_differs_by_gate_and_stays_over_time(data_format):
     cell.build(shape)
     cell.set_weights([np.ones((1, 1, 4), "float32"), np.zeros((1, 1, 4), "float32"), np.zeros(4)])
     project, _ = cell.begin(1, True)
-    gates = np.moveaxis(np.asarray(project(np.ones((3, *shape), "float32"))), -1, 2)
-    if data_format == "channels_first":
+    gates = np.asarray(project(np.ones((3, *shape), "float32")))
+    if data_format == "channels_last":
         gates = np.moveaxis(gates, -1, 2)
     gates = gates.reshape(3, 4, 40)
     assert set(np.unique(gates)) == {0.0, 2.0}
@@ -180,6 +180,15 @@ def test_cells_run_in_a_plain_rnn_and_stacked():
     assert output.shape == h.shape == c.shape == (None, 4, 3, 3)
     again = deserialize_keras_object(layers.serialize(alone))
     assert again.get_config() == alone.get_config()
+
+
+def test_shapes_of_stacked_cells_are_known_beforehand():
+    cells = [layers.ConvLSTM2DCell(3, 2), layers.ConvLSTM2DCell(1, 2, strides=2)]
+    stack = layers.RNN(cells, return_state=True)
+    known, found = stack(Input((3, 5, 4, 2))), stack(random(2, 3, 5, 4, 2))
+    assert [y.shape for y in tree.flatten(known)] == [
+        (None, *y.shape[1:]) for y in tree.flatten(found)
+    ]
 
 
 def test_half_precision_computes_in_half_and_keeps_single_weights():

@@ -162,6 +162,22 @@ def test_a_subclassed_cell_keeps_its_own_call():
     np.testing.assert_allclose(np.asarray(doubled(x)), 2 * np.asarray(plain(x)), rtol=1e-5)
 
 
+def test_a_subclassed_cell_may_have_another_output_size():
+    class Doubled(layers.GRUCell):
+        def __init__(self, units, **kwargs):
+            super().__init__(units, **kwargs)
+            self.output_size = 2 * units
+
+        def call(self, inputs, states, training=False):
+            output, states = super().call(inputs, states, training=training)
+            return ops.concatenate([output, -output], axis=-1), states
+
+    for cell in (Doubled(2), [layers.LSTMCell(3), Doubled(2)]):
+        layer = layers.RNN(cell)
+        assert layer(Input((4, 3))).shape == (None, 4)
+        assert layer(random(1, 4, 3)).shape == (1, 4)
+
+
 @pytest.mark.parametrize("cls", LAYERS)
 def test_gradients_agree_with_differences(cls):
     x = random(2, 3, 2).astype("float64")

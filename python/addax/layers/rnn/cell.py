@@ -156,7 +156,7 @@ class RecurrentCell(Layer):
 
     def compute_output_shape(self, inputs_shape, states_shape=None):
         states = [(inputs_shape[0], size) for size in tree.flatten(self.state_size)]
-        return (inputs_shape[0], self.units), states
+        return (inputs_shape[0], *output_sizes(self)), states
 
     def options_config(self) -> dict[str, Any]:
         """The entries that all cells have, before those of the subclass."""
@@ -177,6 +177,24 @@ class RecurrentCell(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return self.options_config()
+
+
+def output_sizes(cell) -> tuple:
+    """The shape of a cell's output without the batch; its first state's if it does not say."""
+    size = getattr(cell, "output_size", None)
+    if size is None:
+        size = tree.flatten(cell.state_size)[0]
+    return tuple(size) if isinstance(size, list | tuple) else (size,)
+
+
+def step_shapes(cell, inputs_shape) -> tuple[tuple, list]:
+    """Shapes of a cell's output and of its list of new states, for inputs at one step."""
+    if hasattr(cell, "begin"):  # one of ours, whose states may be images
+        return cell.compute_output_shape(inputs_shape)
+    batch = inputs_shape[0]
+    states = tree.map_structure(lambda size: (batch, size), cell.state_size)
+    several = tree.is_nested(cell.state_size)
+    return (batch, *output_sizes(cell)), list(states) if several else [states]
 
 
 def begin(cell, batch_size, training: bool | None) -> tuple[Project, Step]:

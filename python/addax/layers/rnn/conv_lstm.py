@@ -31,7 +31,7 @@ class ConvLSTM(CellLayer):
     states are `[h, c]`.
 
     Raises:
-        ValueError: If a spatial size is not known, or the window does not fit into the inputs.
+        ValueError: As `ConvLSTMCell`.
     """
 
     cell_class: type[ConvLSTMCell]

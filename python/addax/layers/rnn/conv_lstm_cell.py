@@ -39,6 +39,10 @@ class ConvLSTMCell(LSTMCell):
 
     Returns:
         The output `h` and the list `[h, c]`.
+
+    Raises:
+        ValueError: If an argument is none of the above, a spatial size or the number of channels is
+            not known, or the window does not fit into the inputs.
     """
 
     rank: int

@@ -8,7 +8,7 @@ from addax import ops, tree
 from addax.backend.variable import Variable
 from addax.layers.layer import Layer
 from addax.layers.rnn import streaming
-from addax.layers.rnn.cell import RecurrentCell, begin, runs_whole
+from addax.layers.rnn.cell import begin, output_sizes, runs_whole, step_shapes
 from addax.layers.rnn.recurrence import run_steps
 from addax.layers.rnn.stacked_rnn_cells import StackedRNNCells
 from addax.saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -78,13 +78,6 @@ class RNN(Layer):
         self.supports_masking = True
         self.states = None
         self.state_size = cell.state_size
-
-    @property
-    def _output_size(self):
-        size = getattr(self.cell, "output_size", None)
-        if size is not None:
-            return size
-        return tree.flatten(self.state_size)[0]
 
     def build(self, sequences_shape, initial_state_shape=None):
         step_shape = (sequences_shape[0], *sequences_shape[2:])
@@ -173,13 +166,11 @@ class RNN(Layer):
             )
         project, step = begin(self.cell, batch_size, training)
         time_major = tree.map_structure(lambda x: ops.swapaxes(x, 0, 1), sequences)
-        sizes = self._output_size
-        sizes = tuple(sizes) if isinstance(sizes, list | tuple) else (sizes,)
         last, outputs, states = run_steps(
             step,
             project(time_major),
             states,
-            ops.zeros((batch_size, *sizes), dtype=self.compute_dtype),
+            ops.zeros((batch_size, *output_sizes(self.cell)), dtype=self.compute_dtype),
             mask=None if mask is None else ops.swapaxes(mask, 0, 1),
             go_backwards=self.go_backwards,
             unroll=self.unroll,
@@ -190,14 +181,7 @@ class RNN(Layer):
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, time = sequences_shape[0], sequences_shape[1]
-        if isinstance(self.cell, RecurrentCell):
-            step_shape = (batch, *sequences_shape[2:])
-            (_, *sizes), states = self.cell.compute_output_shape(step_shape)
-        else:
-            size = self._output_size
-            sizes = list(size) if isinstance(size, list | tuple) else [size]
-            states = tree.map_structure(lambda n: (batch, n), self.state_size)
-            states = [states] if isinstance(self.state_size, int) else states
+        (_, *sizes), states = step_shapes(self.cell, (batch, *sequences_shape[2:]))
         output = (batch, time, *sizes) if self.return_sequences else (batch, *sizes)
         return (output, *states) if self.return_state else output
 

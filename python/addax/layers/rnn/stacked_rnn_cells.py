@@ -6,7 +6,7 @@ from typing import Any
 
 from addax import ops, tree
 from addax.layers.layer import Layer
-from addax.layers.rnn.cell import begin, splits_its_call
+from addax.layers.rnn.cell import begin, output_sizes, splits_its_call, step_shapes
 from addax.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 
@@ -48,16 +48,15 @@ class StackedRNNCells(Layer):
 
     @property
     def output_size(self):
-        return _output_size(self.cells[-1])
+        sizes = output_sizes(self.cells[-1])
+        return sizes[0] if len(sizes) == 1 else sizes
 
     def build(self, input_shape):
         for cell in self.cells:
             if isinstance(cell, Layer) and not cell.built:
                 cell.build(input_shape)
                 cell.built = True
-            size = _output_size(cell)
-            sizes = tuple(size) if isinstance(size, list | tuple) else (size,)
-            input_shape = (input_shape[0], *sizes)
+            input_shape, _ = step_shapes(cell, input_shape)
         self.built = True
 
     def get_initial_state(self, batch_size=None):
@@ -96,9 +95,11 @@ class StackedRNNCells(Layer):
         return step(project(inputs), states)
 
     def compute_output_shape(self, inputs_shape, states_shape=None):
-        batch = inputs_shape[0]
-        states = tree.map_structure(lambda size: (batch, size), self.state_size)
-        return (batch, self.output_size), states
+        states = []
+        for cell in self.cells:
+            inputs_shape, new = step_shapes(cell, inputs_shape)
+            states.append(new)
+        return inputs_shape, states
 
     def get_config(self) -> dict[str, Any]:
         cells = [serialize_keras_object(cell) for cell in self.cells]
@@ -112,8 +113,3 @@ class StackedRNNCells(Layer):
             for cell in config.pop("cells")
         ]
         return cls(cells, **config)
-
-
-def _output_size(cell):
-    size = getattr(cell, "output_size", None)
-    return tree.flatten(cell.state_size)[0] if size is None else size
