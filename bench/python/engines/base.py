@@ -5,6 +5,7 @@ A subclass for each library says how, in the way that the library's documentatio
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from timing import Timer, peak_memory
 from workloads import WORKLOADS
 
 
-class Training:
+class Training(ABC):
     """Trains a workload; the data lie in NumPy arrays.
 
-    Subclasses give `prepare`, `epoch` and `losses`.
+    Subclasses give `prepare`, `compile`, `epoch` and `losses`.
 
     Args:
         folder: Where the workload's weights and exported models lie (`export.py`).
@@ -43,21 +44,21 @@ class Training:
         """Called when no other process runs: chooses the quickest way."""
         self._timer = Timer(self.epoch, self.workload.steps, calls=1)
 
+    @abstractmethod
     def prepare(self) -> None:
         """Sets up the library."""
-        raise NotImplementedError
 
+    @abstractmethod
     def compile(self) -> None:
         """Builds the model, and compiles what is compiled."""
-        raise NotImplementedError
 
+    @abstractmethod
     def epoch(self) -> None:
         """Runs all steps once and waits for them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def losses(self, epochs: int) -> list[float]:
         """Mean losses of epochs over the data in order, from the saved weights."""
-        raise NotImplementedError
 
     def measure(self, seconds: float) -> dict[str, float]:
         """Times of a step."""
@@ -71,7 +72,7 @@ class Training:
         return peak_memory()
 
 
-class Inference:
+class Inference(ABC):
     """Answers with a workload, each row of the table its own function of no arguments.
 
     Subclasses give `calls`, which returns the functions: "b1" and "b32" by the quickest way that
@@ -104,8 +105,9 @@ class Inference:
         """Called when no other process runs: warms up."""
         self._timers = {row: Timer(call) for row, call in self._calls.items()}
 
+    @abstractmethod
     def calls(self) -> dict[str, Callable[[], Any]]:
-        raise NotImplementedError
+        """The functions, by row."""
 
     def rows(self) -> list[str]:
         return list(self._calls)

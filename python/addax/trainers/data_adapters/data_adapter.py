@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
 
-class DataAdapter:
+class DataAdapter(ABC):
     """Batches from one source of data.
 
     Attributes:
@@ -19,12 +20,12 @@ class DataAdapter:
     batch_size: int | None = None
     repeatable = True
 
+    @abstractmethod
     def batches(self) -> Iterator[Any]:
         """A pass over the data: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)` per batch."""
-        raise NotImplementedError
 
-    def on_epoch_end(self) -> None:
+    def on_epoch_end(self) -> None:  # noqa: B027 - most do nothing
         """Called when a pass has ended."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - as above
         """Ends what runs in the background."""
