@@ -10,7 +10,7 @@ from pathlib import Path
 import addax as keras
 import numpy as np
 import pytest
-from addax import installed_library, layers
+from addax import layers
 
 
 @pytest.fixture
@@ -146,9 +146,3 @@ def test_a_failure_ends_with_1_and_one_line(run, saved, tmp_path, words, text):
     said = run(*[saved[1] if w == "M" else w for w in words], code=1)
     assert said.startswith("addax: ") and said.count("\n") == 1
     assert text in said
-
-
-def test_a_package_without_the_library_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(installed_library.addax, "__file__", str(tmp_path / "__init__.py"))
-    with pytest.raises(FileNotFoundError, match=r"no C\+\+ library stands in this package"):
-        installed_library.folder("include_dir")

@@ -54,6 +54,7 @@ def test_a_project_builds_the_sources_along_with_its_own(build, digits, tmp_path
 
 
 def test_a_project_that_includes_the_sources_keeps_its_flags(tmp_path):
+    """Its CMakeLists.txt compares them, and what targets there are, and stops at a difference."""
     run("cmake", "-S", CONSUMER, "-B", tmp_path, f"-DADDAX_SOURCE={ROOT}")
 
 
@@ -121,7 +122,7 @@ def test_pkg_config_knows_how_to_build_with_the_package(prefix, digits, tmp_path
 def test_another_minor_version_is_refused(prefix, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.20)\nproject(p CXX)\nfind_package(addax 0.99 QUIET)\n"
-        "if(addax_FOUND)\n  message(FATAL_ERROR found)\nendif()\n"
+        "if(addax_FOUND)\n  message(FATAL_ERROR found)\nendif()\nfind_package(addax 0.1 REQUIRED)\n"
     )
     run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
 
