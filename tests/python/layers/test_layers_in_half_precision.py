@@ -36,3 +36,13 @@ def test_outputs_have_the_compute_dtype(name, policy):
         theirs = np.asarray(theirs)
         scale = 1.0 + np.abs(theirs).max()
         np.testing.assert_allclose(np.asarray(ours, "float32"), theirs, atol=0.05 * scale)
+
+
+# A pipeline's config is its layers', which have policies of their own.
+@pytest.mark.parametrize("name", [name for name in CASES if name != "pipeline"])
+def test_a_config_keeps_the_dtype_policy(name, policy):
+    addax.config.set_dtype_policy(policy)
+    layer = build(CASES[name][0], layers)
+    config = layer.get_config()
+    addax.config.set_dtype_policy("float32")
+    assert type(layer).from_config(config).compute_dtype == layer.compute_dtype

@@ -159,7 +159,7 @@ def _checked(boundaries: Any) -> list:
     values = boundaries.tolist() if hasattr(boundaries, "tolist") else boundaries
     if (
         not isinstance(values, list | tuple)
-        or any(isinstance(x, str) or not hasattr(x, "__float__") for x in values)
+        or not all(map(is_number, values))
         or any(not a <= b for a, b in pairwise(values))
     ):
         raise ValueError(

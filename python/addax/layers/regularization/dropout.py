@@ -108,7 +108,7 @@ class BaseSpatialDropout(Dropout):
             "rate": self.rate,
             "seed": self.seed,
             "name": self.name,
-            "dtype": self.dtype,
+            "dtype": self._own_policy().name,
             "data_format": self.data_format,
         }
 
