@@ -1,6 +1,7 @@
 """IntegerLookup gives what Keras 3.15.1 with TensorFlow gives; those numbers stand here."""
 
 import json
+import tracemalloc
 
 import addax
 import numpy as np
@@ -100,6 +101,12 @@ def test_adapt_sorts_by_frequency_and_then_from_the_largest():
     assert capped.vocabulary_size() == 4
 
 
+def test_adapt_passes_over_batches_without_numbers():
+    layer = layers.IntegerLookup()
+    layer.adapt(iter([np.array([4, 4, 9]), np.array([], int), np.array(9), np.array([[9]])]))
+    assert layer.get_vocabulary() == [-1, 9, 4]
+
+
 # What is adapted → the first row that Keras makes of DATA.
 DOCUMENTS = [
     (DATA, [0, 0.5596, 1.3863, 0.6931, 0, 0]),
@@ -116,6 +123,16 @@ def test_adapt_finds_the_weights_of_documents(data, first):
     again = deserialize_keras_object(json.loads(json.dumps(layers.serialize(layer))))
     assert again.get_config() == layer.get_config()
     np.testing.assert_array_equal(np.asarray(again(DATA)), outputs)
+
+
+def test_a_config_cannot_ask_for_much_memory():
+    tracemalloc.start()
+    options = {"output_mode": "tf_idf", "vocabulary": [3], "idf_weights": [1.0]}
+    layer = layers.IntegerLookup(num_oov_indices=10**8, **options)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert layer.vocabulary_size() == 10**8 + 1
+    assert peak < 1e6
 
 
 def test_keras_files_keep_the_weights_of_documents(tmp_path):

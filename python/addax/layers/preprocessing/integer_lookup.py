@@ -154,15 +154,8 @@ class IntegerLookup(Layer):
                 "`idf_weights` must be the same length as vocabulary. len(idf_weights) is "
                 f"{len(weights)}; len(vocabulary) is {len(values)}"
             )
-        self._keep(tokens, weights)
+        self._tokens, self._weights = tokens, weights or []
         self._config = {"vocabulary": values, "idf_weights": weights}
-
-    def _keep(self, tokens: list[int], weights: list[float] | None) -> None:
-        self._tokens = tokens
-        if weights is not None:
-            # Nothing is known of the special tokens, unless they stand in the vocabulary: the mean.
-            missing = self.vocabulary_size() - len(weights)
-            self._weights = [sum(weights) / len(weights)] * missing + weights
 
     def adapt(self, data, steps=None):
         """Makes the vocabulary of the most frequent integers. Before a model runs the layer.
@@ -192,7 +185,7 @@ class IntegerLookup(Layer):
         weights = None
         if self.output_mode == "tf_idf":
             weights = counts.inverse_document_frequencies(tokens)
-        self._keep(tokens, weights)
+        self._tokens, self._weights = tokens, weights or []
         self._config = {"vocabulary": tokens, "idf_weights": weights}
 
     # Keras keeps the weights, those of the special tokens among them, beside a model's variables.
@@ -234,8 +227,13 @@ class IntegerLookup(Layer):
         return vectors * self._all_weights()
 
     def _all_weights(self):
-        """A weight for each place, 0 where there is no token."""
-        weights = self._weights + [0.0] * (self._depth - len(self._weights))
+        """A weight for each place: 0 where there is no token, the mean for the special ones, of
+        which nothing is known unless they stand in the vocabulary.
+        """
+        known = self._weights
+        missing = max(self.vocabulary_size() - len(known), 0)
+        weights = [sum(known) / max(len(known), 1)] * missing + known
+        weights += [0.0] * (self._depth - len(weights))
         return ops.convert_to_tensor(weights, dtype=backend.floatx())
 
     def _inverse(self, places):

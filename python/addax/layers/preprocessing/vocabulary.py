@@ -24,8 +24,9 @@ def as_integers(vocabulary: Any) -> list[int]:
         raise ValueError(f"`vocabulary` must be a list of integers. Received: {vocabulary}")
     if not values:
         raise ValueError(f"Cannot set an empty vocabulary. Received: vocabulary={vocabulary}")
-    if not all(-(2**63) <= x < 2**63 for x in values):
-        raise ValueError("The integers of a vocabulary must fit into 64 bits.")
+    for x in values:
+        if not -(2**63) <= x < 2**63:
+            raise ValueError(f"The integers of `vocabulary` must fit into 64 bits. Received: {x}")
     return [int(x) for x in values]
 
 
@@ -71,8 +72,7 @@ class TokenCounts:
         """Adds a batch of documents `(documents, ...)`; a vector is one document."""
         import numpy as np
 
-        batch = np.asarray(batch, "int64")
-        for document in batch.reshape(-1, batch.size) if batch.ndim < 2 else batch:
+        for document in np.atleast_2d(np.asarray(batch, "int64")):
             found, counts = np.unique(document, return_counts=True)
             self.tokens.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
             self._in_documents.update(found.tolist())
