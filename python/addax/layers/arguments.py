@@ -17,6 +17,11 @@ def as_integer(value: Any) -> int | None:
         return None
 
 
+def is_number(value: Any) -> bool:
+    """Whether `value` can be compared with numbers, as text and containers cannot."""
+    return hasattr(value, "__float__") and not isinstance(value, str)
+
+
 def positive_integer(value: Any, message: str) -> int:
     """Returns `value` as an int; raises ValueError(`message`) unless it is a positive integer."""
     number = as_integer(value)
@@ -115,7 +120,7 @@ def standardize_padding(padding: Any, allow_causal: bool = False) -> str:
 
 def fraction(value: Any, name: str) -> float:
     """Returns `value` unchanged if it is a number in [0, 1]; else ValueError."""
-    if isinstance(value, bool | str) or not hasattr(value, "__float__") or not 0 <= value <= 1:
+    if isinstance(value, bool) or not is_number(value) or not 0 <= value <= 1:
         raise ValueError(
             f"Invalid value received for argument `{name}`. Expected a float value between "
             f"0 and 1. Received: {name}={value}"

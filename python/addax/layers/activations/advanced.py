@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from addax import activations, ops
-from addax.layers.arguments import as_integer
+from addax.layers.arguments import as_integer, is_number
 from addax.layers.input_spec import InputSpec
 from addax.layers.layer import Layer
 from addax.layers.weight_options import (
@@ -17,7 +17,7 @@ from addax.layers.weight_options import (
 
 def _is_negative(value: Any) -> bool:
     """Whether `value` is below zero; TypeError if it is no number."""
-    if isinstance(value, str) or not hasattr(value, "__float__"):
+    if not is_number(value):
         raise TypeError(f"Expected a number. Received: {value!r} of type {type(value).__name__}")
     return value < 0
 
@@ -107,6 +107,10 @@ class ThresholdedReLU(Layer):
 
     Args:
         theta: The threshold, not negative.
+
+    Raises:
+        ValueError: If it is negative or None.
+        TypeError: If it is no number.
     """
 
     def __init__(self, theta=1.0, **kwargs):

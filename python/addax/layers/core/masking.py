@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from addax import ops
+from addax.layers.arguments import is_number
 from addax.layers.layer import Layer
 
 
@@ -22,7 +23,7 @@ class Masking(Layer):
     """
 
     def __init__(self, mask_value=0.0, **kwargs):
-        if isinstance(mask_value, str) or not hasattr(mask_value, "__float__"):
+        if not is_number(mask_value):
             raise ValueError(f"`mask_value` must be a number. Received: mask_value={mask_value}")
         super().__init__(**kwargs)
         self.mask_value = mask_value

@@ -8,7 +8,7 @@ from addax import ops
 from addax.backend import KerasTensor
 from addax.backend.dtypes import standardize_dtype
 from addax.backend.masking import set_keras_mask
-from addax.layers.arguments import refuse_options
+from addax.layers.arguments import is_number, refuse_options
 from addax.layers.core.embedding import Embedding
 from addax.layers.weight_options import add_optioned_weight
 
@@ -32,6 +32,9 @@ class ReversibleEmbedding(Embedding):
 
     Returns:
         Tensor of shape `inputs.shape + (output_dim,)`; with `reverse`, `(..., input_dim)`.
+
+    Raises:
+        ValueError: If a size is no positive integer, or `logit_soft_cap` no number above 0.
     """
 
     def __init__(
@@ -47,9 +50,7 @@ class ReversibleEmbedding(Embedding):
         logit_soft_cap=None,
         **kwargs,
     ):
-        if logit_soft_cap is not None and (
-            isinstance(logit_soft_cap, bool | str | list) or not logit_soft_cap > 0
-        ):
+        if logit_soft_cap is not None and not _is_positive(logit_soft_cap):
             raise ValueError(
                 "`logit_soft_cap` must be a number above 0 or None. "
                 f"Received: logit_soft_cap={logit_soft_cap}"
@@ -112,3 +113,7 @@ class ReversibleEmbedding(Embedding):
             "reverse_dtype": self.reverse_dtype,
             "logit_soft_cap": self.logit_soft_cap,
         }
+
+
+def _is_positive(value: Any) -> bool:
+    return is_number(value) and not isinstance(value, bool) and value > 0

@@ -52,6 +52,11 @@ class AdaptiveAveragePooling(BaseAdaptivePooling):
 
     Returns:
         Tensor of shape `(batch, *output_size, channels)`.
+
+    Raises:
+        TypeError: If `output_size` is neither an integer nor a tuple.
+        ValueError: If it does not have an integer above 0 for each spatial axis, or when a spatial
+            size of the inputs is not known or 0.
     """
 
     def call(self, inputs):
@@ -73,6 +78,11 @@ class AdaptiveMaxPooling(BaseAdaptivePooling):
 
     Returns:
         Tensor of shape `(batch, *output_size, channels)`.
+
+    Raises:
+        TypeError: If `output_size` is neither an integer nor a tuple.
+        ValueError: If it does not have an integer above 0 for each spatial axis, or when a spatial
+            size of the inputs is not known or 0.
     """
 
     def call(self, inputs):

@@ -27,6 +27,9 @@ class CenterCrop(Layer):
 
     Returns:
         Tensor of the compute dtype, with rows and columns replaced.
+
+    Raises:
+        ValueError: If a size is no positive integer, or the inputs are no images.
     """
 
     def __init__(self, height, width, data_format=None, **kwargs):

@@ -7,7 +7,7 @@ from typing import Any
 
 from addax import ops
 from addax.backend.keras_tensor import KerasTensor
-from addax.layers.arguments import as_integer, refuse_options
+from addax.layers.arguments import as_integer, is_number, refuse_options
 from addax.layers.layer import Layer
 from addax.layers.preprocessing.batches import batches_of
 from addax.layers.preprocessing.encoding import MODES, encode, encoded_shape
@@ -63,7 +63,7 @@ class Discretization(Layer):
             raise ValueError(
                 f"`num_bins` must be a positive integer. Received: `num_bins={num_bins}`"
             )
-        if isinstance(epsilon, str) or not 0 < epsilon < 1:
+        if not is_number(epsilon) or not 0 < epsilon < 1:
             raise ValueError(f"`epsilon` must be between 0 and 1. Received: epsilon={epsilon}")
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.bin_boundaries = None if bin_boundaries is None else _checked(bin_boundaries)
@@ -140,7 +140,7 @@ class Discretization(Layer):
             "output_mode": self.output_mode,
             "sparse": self.sparse,
             "name": self.name,
-            "dtype": self.dtype,
+            "dtype": self._own_policy().name,
         }
 
     @classmethod

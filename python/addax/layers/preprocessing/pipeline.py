@@ -25,6 +25,9 @@ class Pipeline(Layer):
 
     Returns:
         What the last layer gives.
+
+    Raises:
+        ValueError: If `layers` is no list of layers.
     """
 
     def __init__(self, layers, name=None):

@@ -31,6 +31,10 @@ class Resizing(Layer):
 
     Returns:
         Tensor of the inputs' dtype (integers are rounded), with rows and columns replaced.
+
+    Raises:
+        ValueError: If an argument is none of the above, or when the inputs' sizes are not known,
+            which all but "nearest" and "bilinear" without options need.
     """
 
     def __init__(
