@@ -15,8 +15,8 @@ class ModelCheckpoint(MonitorCallback):
 
     Args:
         filepath: Where to save. May contain `{epoch:02d}`, `{batch}` and names of results, e.g.
-            `{val_loss:.2f}`. Ends in `.keras`, `.h5`, or has no ending (a folder in Addax's own
-            format); in `.weights.h5` for weights.
+            `{val_loss:.2f}`. Ends in `.keras`, `.h5`, `.safetensors`, or has no ending (a folder in
+            Addax's own format); in `.weights.h5` or `.safetensors` for weights.
         monitor: Name of the result that `save_best_only` watches.
         verbose: 1 to say so.
         save_best_only: Whether to save only when the result has improved.
@@ -68,7 +68,7 @@ class ModelCheckpoint(MonitorCallback):
         import re
 
         plain = re.sub(r"\{[^}]*\}", "", os.path.basename(self.filepath))
-        if os.path.splitext(plain)[1] not in (".keras", ".h5", ".json", ""):
+        if os.path.splitext(plain)[1] not in (".keras", ".h5", ".safetensors", ".json", ""):
             raise ValueError(
                 "The filepath provided must end in `.keras` (Keras model format). "
                 f"Received: filepath={self.filepath}"

@@ -152,6 +152,12 @@ def test_checkpoint_of_weights_alone(fit, saves):
         ModelCheckpoint("c.keras", save_weights_only=True)
 
 
+@pytest.mark.parametrize("path", ["m", "m.safetensors"])
+def test_a_checkpoint_is_whatever_save_writes(fit, tmp_path, path):
+    fit(ModelCheckpoint(tmp_path / path), epochs=1)
+    addax.models.load_model(tmp_path / path)
+
+
 def test_checkpoint_names_are_checked(fit, saves, tmp_path):
     for path in ("m", "folder/m-{val_loss:.2f}", "m.h5", "m.keras"):
         ModelCheckpoint(path)
