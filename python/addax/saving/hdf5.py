@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,48 +39,6 @@ def opened(file: Any, what: str) -> Iterator[Any]:
         raise ValueError(f"'{what}' is no readable HDF5 file: {error}") from error
     except (KeyError, RuntimeError, AttributeError, OverflowError, MemoryError) as error:
         raise ValueError(f"'{what}' is damaged: {type(error).__name__}: {error}") from error
-
-
-def write_file(path: str, write: Callable[[Any], None]) -> None:
-    """Writes a file under another name, then renames it: the old one stays until all is written.
-
-    Args:
-        path: Where the file goes.
-        write: Function of the temporary file, open for writing and reading.
-
-    Raises:
-        OSError: If it cannot be written; the old file stays as it was.
-    """
-    folder = os.path.dirname(path) or "."
-    temporary = os.path.join(folder, f".{os.path.basename(path)}.tmp-{os.getpid()}")
-    try:
-        with open(temporary, "w+b") as file:
-            try:
-                write(file)
-            except (RuntimeError, ValueError) as error:
-                # HDF5 wraps what the disk says.
-                cause = next((e for e in (error.__cause__, error.__context__) if e), None)
-                if isinstance(cause, OSError):
-                    raise cause from error
-                raise
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(folder)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), path) from error
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _sync_folder(folder: str) -> None:
-    """Makes the rename itself survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_h5(file: Any, fill: Callable[[Any], None]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from addax.backend.names import to_snake_case
 from addax.saving import hdf5
+from addax.saving.files import write_file
 from addax.saving.optimizer_state import build_optimizer, take_optimizer_state
 
 _DEEPEST = 64
@@ -24,7 +25,7 @@ def save_weights_h5(model, path: str) -> None:
         ImportError: If h5py is missing.
         OSError: If the file cannot be written; the old one stays as it was.
     """
-    hdf5.write_file(path, lambda file: write_model_state(model, file))
+    write_file(path, lambda file: write_model_state(model, file))
 
 
 def load_weights_h5(model, path: str, skip_mismatch: bool = False) -> None:

@@ -9,6 +9,7 @@ import zipfile
 from typing import Any
 
 from addax.saving import hdf5
+from addax.saving.files import replacing, write_file
 from addax.saving.keras2 import from_keras_2, is_old_dialect
 from addax.saving.keras2_training import compile_config_of_today
 from addax.saving.keras_h5 import read_model_state, write_model_state
@@ -55,17 +56,14 @@ def save_keras(
             for name, data in members.items():
                 archive.writestr(name, data)
 
-    hdf5.write_file(path, write)
+    write_file(path, write)
 
 
 def _write_folder(path: str, members: dict[str, bytes]) -> None:
     os.makedirs(path, exist_ok=True)
-    for name, data in members.items():
-
-        def write(file: Any, data: bytes = data) -> None:
-            file.write(data)
-
-        hdf5.write_file(os.path.join(path, name), write)
+    with replacing(path) as write:
+        for name, data in members.items():
+            write(name, lambda file, data=data: file.write(data))
 
 
 def _metadata() -> dict[str, str]:

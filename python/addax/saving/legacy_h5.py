@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from addax.saving import hdf5, registry
+from addax.saving.files import write_file
 from addax.saving.keras1 import from_keras_1, is_keras_1
 from addax.saving.keras2 import from_keras_2, is_old_dialect
 from addax.saving.keras2_training import compile_config_of_today
@@ -135,7 +136,7 @@ def save_h5(model, path: str, include_optimizer: bool = True) -> None:
             state.create_dataset(name, data=v.numpy())
         write_strings(state, "weight_names", names)
 
-    hdf5.write_file(path, lambda file: hdf5.write_h5(file, fill))
+    write_file(path, lambda file: hdf5.write_h5(file, fill))
 
 
 # Keras 3.15 takes a loss by a short name for a metric when it loads a legacy file, and fails.

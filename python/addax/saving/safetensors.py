@@ -15,7 +15,7 @@ import struct
 import warnings
 from typing import Any
 
-from addax.saving.hdf5 import write_file
+from addax.saving.files import write_file
 from addax.saving.weight_names import assign_checked, match_by_name, named_weights
 
 _MOST_HEADER = 100_000_000

@@ -9,6 +9,7 @@ import stat
 from typing import Any
 
 from addax.saving import hdf5
+from addax.saving.files import replacing
 from addax.saving.keras_h5 import read_model_state, write_model_state
 from addax.saving.keras_members import unique_keys
 
@@ -26,24 +27,27 @@ def save_sharded_weights(model, path: str, max_shard_size: float) -> None:
         max_shard_size: The size that a file has at most, in GB, as far as its weights go.
 
     Raises:
-        ValueError: If one weight is larger.
-        OSError: If a file cannot be written.
+        ValueError: If one weight is larger; the old files stay as they were.
+        OSError: If a file cannot be written; the old files stay as they were.
     """
     if not max_shard_size > 0:
         raise ValueError(f"`max_shard_size` must be positive. Received: {max_shard_size}")
-    base = os.path.basename(path).removesuffix(ENDING)
+    folder, title = os.path.split(path)
+    base = title.removesuffix(ENDING)
     weight_map: dict[str, list[str]] = {}
     total = 0
-    for i, shard in enumerate(_shards(model, int(max_shard_size * _GIGABYTE))):
-        name = f"{base}_{i:05}.weights.h5"
-        for group, _, array in shard:
-            files = weight_map.setdefault(f"/{group}", [])
-            if name not in files:
-                files.append(name)
-            total += array.nbytes
-        _write_shard(os.path.join(os.path.dirname(path), name), shard)
-    text = json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}, indent=4)
-    hdf5.write_file(path, lambda file: file.write(text.encode()))
+    with replacing(folder or ".") as write:
+        for i, shard in enumerate(_shards(model, int(max_shard_size * _GIGABYTE))):
+            name = f"{base}_{i:05}.weights.h5"
+            for group, _, array in shard:
+                files = weight_map.setdefault(f"/{group}", [])
+                if name not in files:
+                    files.append(name)
+                total += array.nbytes
+            write(name, lambda file, shard=shard: _write_shard(file, shard))
+        document = {"metadata": {"total_size": total}, "weight_map": weight_map}
+        text = json.dumps(document, indent=4)
+        write(title, lambda file: file.write(text.encode()))
 
 
 def _shards(model, limit: int):
@@ -76,12 +80,12 @@ def _arrays(model):
                 yield group, key, h5[name][()]
 
 
-def _write_shard(path: str, shard: list[tuple[str, str, Any]]) -> None:
+def _write_shard(file: Any, shard: list[tuple[str, str, Any]]) -> None:
     def fill(h5) -> None:
         for group, key, array in shard:
             h5.require_group(group).create_dataset(key, data=array)
 
-    hdf5.write_file(path, lambda file: hdf5.write_h5(file, fill))
+    hdf5.write_h5(file, fill)
 
 
 def load_sharded_weights(model, path: str, skip_mismatch: bool = False) -> None:

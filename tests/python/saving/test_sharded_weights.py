@@ -61,6 +61,15 @@ def test_the_size_and_the_ending_go_together(tmp_path):
             model.save_weights(tmp_path / name, **options)
 
 
+def test_a_weight_that_is_too_large_leaves_the_old_files(saved, tmp_path):
+    model, path = saved
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    model.set_weights([w + 1 for w in model.get_weights()])
+    with pytest.raises(ValueError, match="'layers/dense_1/vars/0' has 8000 bytes"):
+        model.save_weights(path, max_shard_size=500 / GB)  # the first file would be full by then
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
 def test_maps_that_lead_elsewhere_are_refused(saved, tmp_path):
     model, path = saved
     good = json.loads(path.read_text())
