@@ -11,7 +11,7 @@ from typing import Any
 from addax import _core
 from addax.saving import training_config
 from addax.saving.keras2 import from_keras_2, is_old_dialect
-from addax.saving.loading import building, restore_model
+from addax.saving.loading import building, compile_model, restore_model
 from addax.saving.model_folder import seed_generators
 from addax.saving.programs import decode_tensor
 from addax.saving.weight_names import assign_checked, match_by_name, named_weights
@@ -134,12 +134,9 @@ def _restore_seeds(model, section, saved: _State) -> None:
 
 
 def _compile(model, config: Any, custom_objects) -> None:
-    from addax.saving.registration import CustomObjectScope
-
     if not isinstance(config, dict):
         raise ValueError("`compileConfig` in the file must be an object.")
-    with CustomObjectScope(custom_objects), building("compile configuration"):
-        model.compile_from_config(config)
+    compile_model(model, config, custom_objects)
 
 
 def _restore_optimizer(model, section, saved: _State, state: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 # Deflate cannot compress better than 1032 to 1.
-_MOST_COMPRESSED = 1032
+MOST_COMPRESSED = 1032
 _DEEPEST = 64
 
 
@@ -94,7 +94,7 @@ def check_dataset(dataset, what: str) -> None:
     for length in dataset.shape:
         size *= int(length)
     stored = int(dataset.id.get_storage_size())
-    allowed = stored * (_MOST_COMPRESSED if dataset.chunks else 1)
+    allowed = stored * (MOST_COMPRESSED if dataset.chunks else 1)
     if size > allowed:
         raise ValueError(
             f"{what} in the file declares {size} bytes of shape {dataset.shape}, but holds "

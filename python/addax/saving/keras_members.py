@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import zipfile
+from abc import ABC, abstractmethod
 from typing import Any
+
+from addax.saving.hdf5 import MOST_COMPRESSED
+from addax.saving.json_text import from_json
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _MOST_CONFIG = 100 << 20
-_MOST_COMPRESSED = 1032
 
 
 def members_of(path: str) -> Archive | Folder:
@@ -18,27 +20,33 @@ def members_of(path: str) -> Archive | Folder:
     return Folder(path) if os.path.isdir(path) else Archive(path)
 
 
-class _Members:
+class _Members(ABC):
     """Named members, read into memory one by one."""
 
     _name: str
 
+    @abstractmethod
     def names(self) -> list[str]:
-        raise NotImplementedError
+        """The names of all members."""
 
+    @abstractmethod
     def read(self, name: str, limit: int | None = None) -> bytes:
-        raise NotImplementedError
+        """The bytes of a member, at most `limit` of them.
+
+        Raises:
+            ValueError: If it is missing, not what it says, or larger.
+        """
 
     def json(self, name: str) -> Any:
-        """A member as JSON: UTF-8, no key twice, not nested too deeply."""
-        data = self.read(name, _MOST_CONFIG)
-        try:
-            return json.loads(data.decode("utf-8"), object_pairs_hook=unique_keys)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"`{name}` in '{self._name}' is not JSON: {error}") from error
+        """A member as JSON.
+
+        Raises:
+            ValueError: If it is missing or no JSON, has a key twice or is nested too deeply.
+        """
+        return from_json(self.read(name, _MOST_CONFIG), f"`{name}` in '{self._name}'")
 
     def keras_version(self) -> str | None:
-        """The version of Keras that the file says wrote it."""
+        """The version of Keras that the file says wrote it; `None` if it says none."""
         if METADATA not in self.names():
             return None
         metadata = self.json(METADATA)
@@ -84,7 +92,7 @@ class Archive(_Members):
             raise ValueError(f"`{name}` in '{self._name}' is encrypted.")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"`{name}` in '{self._name}' is compressed in an unknown way.")
-        factor = 1 if info.compress_type == zipfile.ZIP_STORED else _MOST_COMPRESSED
+        factor = 1 if info.compress_type == zipfile.ZIP_STORED else MOST_COMPRESSED
         possible = min(info.compress_size, self._size) * factor
         if info.file_size > possible or (limit is not None and info.file_size > limit):
             raise ValueError(
@@ -143,10 +151,3 @@ class Folder(_Members):
             raise ValueError(f"`{name}` in '{self._name}' has {size} bytes, more than it can have.")
         with open(path, "rb") as file:
             return file.read()
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is given twice")
-    return found

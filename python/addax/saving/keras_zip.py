@@ -6,19 +6,19 @@ import io
 import json
 import os
 import zipfile
+from functools import partial
 from typing import Any
 
 from addax.saving import hdf5
 from addax.saving.files import replacing, write_file
+from addax.saving.json_text import finite, to_json
 from addax.saving.keras2 import from_keras_2, is_old_dialect
 from addax.saving.keras2_training import compile_config_of_today
 from addax.saving.keras_h5 import read_model_state, write_model_state
 from addax.saving.keras_members import CONFIG, METADATA, WEIGHTS, members_of
 from addax.saving.keras_operations import as_keras_operations
-from addax.saving.loading import building, restore_model
-
-# The version whose layout this is: Keras decides by it how to read.
-_KERAS_VERSION = "3.15.1"
+from addax.saving.legacy_weights import KERAS_VERSION
+from addax.saving.loading import building, compile_model, restore_model
 
 
 def save_keras(
@@ -37,10 +37,9 @@ def save_keras(
         OSError: If the file cannot be written; the old one stays as it was.
         ValueError: If the model has no config.
     """
-    from addax.saving.model_folder import _finite, _to_json
     from addax.saving.serialization import serialize_keras_object
 
-    config = _to_json(as_keras_operations(_finite(serialize_keras_object(model))))
+    config = to_json(as_keras_operations(finite(serialize_keras_object(model))))
     weights = io.BytesIO()
     write_model_state(model, weights, include_optimizer)
 
@@ -63,7 +62,11 @@ def _write_folder(path: str, members: dict[str, bytes]) -> None:
     os.makedirs(path, exist_ok=True)
     with replacing(path) as write:
         for name, data in members.items():
-            write(name, lambda file, data=data: file.write(data))
+            write(name, partial(_write_bytes, data))
+
+
+def _write_bytes(data: bytes, file: Any) -> None:
+    file.write(data)
 
 
 def _metadata() -> dict[str, str]:
@@ -73,7 +76,7 @@ def _metadata() -> dict[str, str]:
 
     now = datetime.datetime.now(datetime.timezone.utc)
     return {
-        "keras_version": _KERAS_VERSION,
+        "keras_version": KERAS_VERSION,
         "addax_version": addax.__version__,
         "date_saved": now.strftime("%Y-%m-%d@%H:%M:%S"),
     }
@@ -86,8 +89,6 @@ def load_keras(path: str, custom_objects=None, compile: bool = True):
         ValueError: If the file is damaged.
         TypeError: If it names a class or function that is not known.
     """
-    from addax.saving.registration import CustomObjectScope
-
     with members_of(path) as archive:
         config = archive.json(CONFIG)
         version = archive.keras_version()
@@ -103,8 +104,7 @@ def load_keras(path: str, custom_objects=None, compile: bool = True):
     with hdf5.opened(io.BytesIO(weights), WEIGHTS) as h5:
         model = restore_model(config, custom_objects, len(weights) // 2)
         if compile and isinstance(compile_config, dict) and compile_config:
-            with CustomObjectScope(custom_objects), building("compile configuration"):
-                model.compile_from_config(compile_config)
+            compile_model(model, compile_config, custom_objects)
         read_model_state(model, h5)
     return model
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 from addax.saving import hdf5, registry
 from addax.saving.files import write_file
+from addax.saving.json_text import finite, object_from_json, to_json
 from addax.saving.keras1 import from_keras_1, is_keras_1
 from addax.saving.keras2 import from_keras_2, is_old_dialect
 from addax.saving.keras2_training import compile_config_of_today
@@ -19,7 +19,7 @@ from addax.saving.legacy_weights import (
     write_strings,
     write_weights,
 )
-from addax.saving.loading import building, restore_model
+from addax.saving.loading import building, compile_model, restore_model
 from addax.saving.optimizer_state import take_optimizer_state
 
 _DEEPEST = 64
@@ -55,7 +55,9 @@ def load_h5(path: str, custom_objects=None, compile: bool = True):
         model = restore_model(config, custom_objects, os.path.getsize(path) // 2)
         read_weights(model, group)
         if compile and training is not None:
-            _compile(model, _json(training, "training_config"), custom_objects)
+            with building("training configuration"):
+                compile_config = compile_config_of_today(_json(training, "training_config"))
+            compile_model(model, compile_config, custom_objects)
             state = hdf5.child(h5, "optimizer_weights")
             if state is not None and model.optimizer is not None:
                 _read_optimizer(model, state)
@@ -80,20 +82,8 @@ def _mark_operations(config: Any, depth: int = 0) -> None:
 
 
 def _json(text: Any, what: str) -> dict[str, Any]:
-    try:
-        found = json.loads(hdf5.strings(text)[0])
-    except (ValueError, IndexError, RecursionError) as error:
-        raise ValueError(f"`{what}` in the file is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"`{what}` in the file must be an object.")
-    return found
-
-
-def _compile(model, training: dict[str, Any], custom_objects) -> None:
-    from addax.saving.registration import CustomObjectScope
-
-    with CustomObjectScope(custom_objects), building("training configuration"):
-        model.compile_from_config(compile_config_of_today(training))
+    parts = hdf5.strings(text)
+    return object_from_json(parts[0] if parts else "", f"`{what}` in the file")
 
 
 def _read_optimizer(model, group) -> None:
@@ -112,24 +102,23 @@ def save_h5(model, path: str, include_optimizer: bool = True) -> None:
         ImportError: If h5py is missing.
         OSError: If the file cannot be written; the old one stays as it was.
     """
-    from addax.saving.model_folder import _finite, _to_json
     from addax.saving.serialization import serialize_keras_object
 
-    config = as_keras_operations(_finite(serialize_keras_object(model)))
+    config = as_keras_operations(finite(serialize_keras_object(model)))
     compile_config = config.pop("compile_config", None)
     optimizer = model.optimizer if include_optimizer and model.compiled else None
 
     def fill(h5) -> None:
         h5.attrs["keras_version"] = KERAS_VERSION
         h5.attrs["backend"] = "addax"
-        h5.attrs["model_config"] = _to_json(config)
+        h5.attrs["model_config"] = to_json(config)
         write_weights(h5.create_group("model_weights"), model)
         if optimizer is None or compile_config is None:
             return
         training = {k: v for k, v in compile_config.items() if k != "optimizer"}
         training["loss"] = _long_names(training.get("loss"))
         training["optimizer_config"] = compile_config["optimizer"]
-        h5.attrs["training_config"] = _to_json(training)
+        h5.attrs["training_config"] = to_json(training)
         state = h5.create_group("optimizer_weights")
         names = unique_names([v.path for v in optimizer.variables])
         for name, v in zip(names, optimizer.variables, strict=True):

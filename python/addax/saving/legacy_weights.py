@@ -12,7 +12,7 @@ from addax.saving.old_weights import converted
 
 # HDF5 keeps at most 64 KiB in one attribute.
 _MOST_ATTRIBUTE = 64512
-# The version whose layout this is.
+# The version whose layouts ours are: Keras decides by it how to read.
 KERAS_VERSION = "3.15.1"
 
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from addax.backend.names import names_of_a_file
-from addax.saving.serialization import deserialize_keras_object
+from addax.saving.registration import CustomObjectScope
+from addax.saving.serialization import MALFORMED, deserialize_keras_object
 from addax.saving.weight_budget import WeightBudget
 
 # Variables that are no weights (states of seed generators and recurrent layers) come on top.
@@ -19,16 +20,7 @@ def building(what: str) -> Iterator[None]:
     """Context in which whatever a malformed config makes classes raise is a ValueError."""
     try:
         yield
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        NotImplementedError,
-        RecursionError,
-        RuntimeError,
-    ) as error:
+    except MALFORMED as error:
         raise ValueError(
             f"The {what} in the file cannot be read: {type(error).__name__}: {error}"
         ) from error
@@ -53,3 +45,19 @@ def restore_model(config: Any, custom_objects: Any, elements: int) -> Any:
     if not isinstance(model, Model):
         raise ValueError(f"The file does not describe a model, but {str(model)[:200]}.")
     return model
+
+
+def compile_model(model: Any, config: dict[str, Any], custom_objects: Any) -> None:
+    """Compiles a model as the file says.
+
+    Args:
+        model: A model.
+        config: What `get_compile_config` gave.
+        custom_objects: Users' classes and functions by name.
+
+    Raises:
+        ValueError: If the config is malformed.
+        TypeError: If it names something unknown.
+    """
+    with CustomObjectScope(custom_objects), building("compile configuration"):
+        model.compile_from_config(config)

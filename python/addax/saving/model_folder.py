@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from typing import Any
 
 from addax import _core
 from addax.saving import topology, training_config
+from addax.saving.json_text import finite, to_json
 from addax.saving.programs import Programs, encode_tensor
 from addax.saving.serialization import serialize_keras_object
 from addax.saving.tfjs_support import unknown_to_tfjs
@@ -57,7 +56,7 @@ def save_folder(
 
 def save_weights_folder(model, path: str) -> None:
     """Writes the weights alone, as a folder of the same kind without a topology."""
-    text = _to_json({"format": "addax-weights", "generatedBy": _generator()})
+    text = to_json({"format": "addax-weights", "generatedBy": _generator()})
     weights = [(name, v._variable.concrete(), "") for name, v in named_weights(model)]
     _core.write_model(path, text, weights, {})
 
@@ -75,7 +74,7 @@ class _Writer:
 
     def write(self, path: str, shard_size: int) -> None:
         model = self.model
-        config = _finite(serialize_keras_object(model))
+        config = finite(serialize_keras_object(model))
         compile_config = config.pop("compile_config", None)
         self.section["config"] = config
         if compile_config is not None:
@@ -96,7 +95,7 @@ class _Writer:
             check = programs.check_pair()
         if check is not None:
             self.section["check"] = check
-        text = _to_json(self._document(config))
+        text = to_json(self._document(config))
         _warn_of_browsers(model, config)
         with _Renamed(self.core):
             recorded = {name: r.program for name, r in programs.recorded.items()}
@@ -129,7 +128,7 @@ class _Writer:
         if self.optimizer is not None and self.optimizer.built:
             training = training_config.training_config(self.model)
             if training is not None:
-                document["trainingConfig"] = _finite(training)
+                document["trainingConfig"] = finite(training)
         metadata = dict(getattr(self.model, "_user_metadata", None) or {})
         document["userDefinedMetadata"] = {**metadata, "addax": self.section}
         return document
@@ -289,24 +288,3 @@ def _generator() -> str:
     import addax
 
     return f"addax {addax.__version__}"
-
-
-def _finite(x: Any) -> Any:
-    """Plain JSON: tuples as lists, and the floats that JSON lacks as `__float__` entries."""
-    if isinstance(x, float) and not math.isfinite(x):
-        return {"class_name": "__float__", "config": {"value": repr(x)}}
-    if isinstance(x, dict):
-        return {str(k): _finite(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [_finite(v) for v in x]
-    return x
-
-
-def _to_json(document: dict[str, Any]) -> str:
-    try:
-        return json.dumps(document, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"The model cannot be saved: its configuration is no JSON ({error}). `get_config()` of "
-            "custom objects must return plain values, or use `serialize_keras_object`."
-        ) from error

@@ -16,6 +16,7 @@ import warnings
 from typing import Any
 
 from addax.saving.files import write_file
+from addax.saving.json_text import finite, object_from_json, to_json
 from addax.saving.weight_names import assign_checked, match_by_name, named_weights
 
 _MOST_HEADER = 100_000_000
@@ -57,15 +58,14 @@ def save_safetensors_model(model, path: str, include_optimizer: bool = True) -> 
         ValueError: If the model has no config, or a weight a dtype that the file cannot hold.
         OSError: If the file cannot be written; the old one stays as it was.
     """
-    from addax.saving.model_folder import _finite, _to_json
     from addax.saving.serialization import serialize_keras_object
 
-    config = _finite(serialize_keras_object(model))
+    config = finite(serialize_keras_object(model))
     compile_config = config.pop("compile_config", None)
-    metadata = {_MODEL: _to_json(config)}
+    metadata = {_MODEL: to_json(config)}
     tensors = named_weights(model)
     if compile_config is not None:
-        metadata[_COMPILE] = _to_json(compile_config)
+        metadata[_COMPILE] = to_json(compile_config)
         if include_optimizer and model.optimizer is not None:
             slots = enumerate(model.optimizer.variables)
             tensors = [*tensors, *((f"{_OPTIMIZER}{i}", v) for i, v in slots)]
@@ -115,8 +115,7 @@ def load_safetensors_model(path: str, custom_objects=None, compile: bool = True)
         ValueError: If the file is damaged or holds weights alone.
         TypeError: If it names a class or function that is not known.
     """
-    from addax.saving.loading import building, restore_model
-    from addax.saving.registration import CustomObjectScope
+    from addax.saving.loading import compile_model, restore_model
 
     given, metadata = _read(path)
     if _MODEL not in metadata:
@@ -128,8 +127,7 @@ def load_safetensors_model(path: str, custom_objects=None, compile: bool = True)
         _object(metadata, _MODEL), custom_objects, sum(array.size for array in given.values())
     )
     if compile and _COMPILE in metadata:
-        with CustomObjectScope(custom_objects), building("compile configuration"):
-            model.compile_from_config(_object(metadata, _COMPILE))
+        compile_model(model, _object(metadata, _COMPILE), custom_objects)
     _take_weights(model, _weights(given))
     if compile and model.optimizer is not None:
         _take_optimizer_state(model.optimizer, given)
@@ -137,15 +135,7 @@ def load_safetensors_model(path: str, custom_objects=None, compile: bool = True)
 
 
 def _object(metadata: dict[str, str], key: str) -> dict[str, Any]:
-    from addax.saving.keras_members import unique_keys
-
-    try:
-        found = json.loads(metadata[key], object_pairs_hook=unique_keys)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"`{key}` in the file's metadata is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"`{key}` in the file's metadata must be an object.")
-    return found
+    return object_from_json(metadata[key], f"`{key}` in the file's metadata")
 
 
 def load_safetensors(model, path: str, skip_mismatch: bool = False) -> None:
@@ -235,12 +225,8 @@ def _values(array, dtype: str):
 
 def _header(text: bytes, what: str) -> tuple[list[tuple[str, tuple]], dict[str, str]]:
     """(name, (dtype, shape, offsets)) in the order of the data, and the metadata."""
-    from addax.saving.keras_members import unique_keys
-
+    header = object_from_json(text, f"The header of '{what}'")
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=unique_keys)
-        if not isinstance(header, dict):
-            raise ValueError("no object")
         metadata = header.pop("__metadata__", {})
         if not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError("`__metadata__` must hold strings")
@@ -254,6 +240,6 @@ def _header(text: bytes, what: str) -> tuple[list[tuple[str, tuple]], dict[str, 
             if len(offsets) != 2 or len(shape) > 8:
                 raise ValueError(f"sizes of '{name[:120]}'")
             entries.append((name, (dtype, tuple(shape), tuple(offsets))))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The header of '{what}' is malformed: {error}") from error
     return sorted(entries, key=lambda e: e[1][2]), metadata

@@ -24,6 +24,15 @@ _PLAIN = (str, int, float, bool, type(None))
 _DEEPEST_OBJECT = 64
 _DEEPEST_CONTAINER = 128
 _SHOWN_CONFIG = 500
+# What classes raise for a config that makes no sense; a ValueError or TypeError says so itself.
+MALFORMED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+)
 
 
 class _State(threading.local):
@@ -316,7 +325,7 @@ def _make(config: dict, custom_objects: Any, module_objects: Any) -> Any:
                 "explicitly deserialized in the model's `from_config()` method.\n\n"
                 f"config={_shown(config)}.\n\nException encountered: {error}"
             ) from error
-        except (LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
+        except MALFORMED as error:
             raise ValueError(
                 f"The config of '{class_name}' is malformed: {type(error).__name__}: {error}. "
                 f"config={_shown(config)}"

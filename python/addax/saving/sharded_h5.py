@@ -6,12 +6,13 @@ import io
 import json
 import os
 import stat
+from functools import partial
 from typing import Any
 
 from addax.saving import hdf5
 from addax.saving.files import replacing
+from addax.saving.json_text import from_json
 from addax.saving.keras_h5 import read_model_state, write_model_state
-from addax.saving.keras_members import unique_keys
 
 ENDING = ".weights.json"
 _MOST_JSON = 100 << 20
@@ -44,7 +45,7 @@ def save_sharded_weights(model, path: str, max_shard_size: float) -> None:
                 if name not in files:
                     files.append(name)
                 total += array.nbytes
-            write(name, lambda file, shard=shard: _write_shard(file, shard))
+            write(name, partial(_write_shard, shard))
         document = {"metadata": {"total_size": total}, "weight_map": weight_map}
         text = json.dumps(document, indent=4)
         write(title, lambda file: file.write(text.encode()))
@@ -80,7 +81,7 @@ def _arrays(model):
                 yield group, key, h5[name][()]
 
 
-def _write_shard(file: Any, shard: list[tuple[str, str, Any]]) -> None:
+def _write_shard(shard: list[tuple[str, str, Any]], file: Any) -> None:
     def fill(h5) -> None:
         for group, key, array in shard:
             h5.require_group(group).create_dataset(key, data=array)
@@ -131,11 +132,8 @@ def _read_map(path: str) -> dict[str, list[str]]:
     what = os.path.basename(path)
     if os.path.getsize(path) > _MOST_JSON:
         raise ValueError(f"'{what}' is too large to be a map of weights.")
-    try:
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file, object_pairs_hook=unique_keys)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"'{what}' is not JSON: {error}") from error
+    with open(path, "rb") as file:
+        document = from_json(file.read(), f"'{what}'")
     given = document.get("weight_map") if isinstance(document, dict) else None
     if not isinstance(given, dict):
         raise ValueError(f"'{what}' has no `weight_map`.")
