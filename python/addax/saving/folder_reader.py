@@ -229,9 +229,5 @@ def load_weights_folder(model, path: str, skip_mismatch: bool = False) -> None:
                     stacklevel=4,
                 )
         return
-    pairs = match_by_name(model, given)
-    for name, v in pairs:
-        if tuple(given[name].shape) != tuple(v.shape):
-            assign_checked(name, v, given[name])
-    for name, v in pairs:
+    for name, v in match_by_name(model, given):
         assign_checked(name, v, given[name])

@@ -186,7 +186,7 @@ def _time_distributed_dense(config: dict[str, Any]) -> dict[str, Any]:
 
 def _merge(config: dict[str, Any]) -> dict[str, Any]:
     mode = config.get("mode")
-    if mode not in _MERGES or config.get("layers"):
+    if not isinstance(mode, str) or mode not in _MERGES or config.get("layers"):
         raise ValueError(
             f"Layer '{config.get('name')}' of the file merges by {mode!r} in a way that Keras 2 "
             "dropped."

@@ -113,7 +113,7 @@ def _layer(class_name: str, config: dict[str, Any], weights: Any, depth: int) ->
     if isinstance(out.get("cells"), list):
         out["cells"] = [from_keras_2(cell, weights, depth + 1) for cell in out["cells"]]
     for key, value in out.items():
-        if key.endswith("activation") or (class_name == "Activation" and key == "activation"):
+        if key.endswith("activation"):
             out[key] = _activation(value)
         elif key.endswith("initializer"):
             out[key] = _initializer(value)

@@ -10,6 +10,8 @@ import inspect
 from functools import cache
 from typing import Any
 
+from addax.backend.names import to_snake_case
+
 _DEEPEST = 64
 
 # Keras's module below `keras.src.ops` → number of a call's tensors → its classes.
@@ -45,10 +47,8 @@ _CLASSES = {
 @cache
 def _places() -> dict[str, tuple[str, str, int]]:
     """Function of `addax.ops` → Keras's module and class, and the number of the call's tensors."""
-    from addax.saving.registry import op_name_of_keras
-
     return {
-        op_name_of_keras(name): (module, name, tensors)
+        to_snake_case(name): (module, name, tensors)
         for module, groups in _CLASSES.items()
         for tensors, names in groups.items()
         for name in names.split()
@@ -67,10 +67,12 @@ def as_keras_operations(config: Any, depth: int = 0) -> Any:
         return config
     if config.get("class_name") == "FunctionOperation" and "inbound_nodes" in config:
         return _keras_operation(config)
-    if isinstance(config.get("config"), dict) and "layers" in config["config"]:
-        inner = config["config"]
-        layers = [as_keras_operations(x, depth + 1) for x in inner["layers"]]
-        return {**config, "config": {**inner, "layers": layers}}
+    inner = config.get("config")
+    if isinstance(inner, dict) and isinstance(inner.get("layers"), list):
+        return {
+            **config,
+            "config": {**inner, "layers": as_keras_operations(inner["layers"], depth)},
+        }
     return config
 
 

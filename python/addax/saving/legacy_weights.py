@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from typing import Any
@@ -94,7 +95,7 @@ class Entry:
 
 
 def _entries(group, name: str) -> list[Entry]:
-    layer = hdf5.child(group, name) if "/" not in name else hdf5.descend(group, name)
+    layer = hdf5.descend(group, name)
     if layer is None:
         raise ValueError(f"The file lists layer '{name[:120]}', but has no group for it.")
     found = []
@@ -204,20 +205,24 @@ def unique_names(names: list[str]) -> list[str]:
 
 
 def write_strings(group, name: str, values: list[str]) -> None:
-    """Writes a list of strings, in parts where one attribute cannot hold it."""
+    """Writes a list of strings, in parts where one attribute cannot hold it.
+
+    Raises:
+        ValueError: If one string alone is too long.
+    """
     import numpy as np
 
-    data = [value.encode("utf-8") for value in values]
-    if (
-        sum(map(len, data)) <= _MOST_ATTRIBUTE
-        and max(map(len, data), default=0) * len(data) <= _MOST_ATTRIBUTE
-    ):
-        group.attrs[name] = np.array(data) if data else np.array([], dtype="S1")
+    # All strings of an array take the room of the longest.
+    data = np.array([value.encode("utf-8") for value in values], None if values else "S1")
+    if data.itemsize > _MOST_ATTRIBUTE:
+        raise ValueError(
+            f"A name of {data.itemsize} bytes in '{group.name}' is too long for a legacy `.h5` "
+            f"file, which takes {_MOST_ATTRIBUTE}: '{max(values, key=len)[:80]}…'. Shorten it, or "
+            "use another format."
+        )
+    if data.nbytes <= _MOST_ATTRIBUTE:
+        group.attrs[name] = data
         return
-    parts = 2
-    while any(
-        np.array(part).nbytes > _MOST_ATTRIBUTE for part in np.array_split(np.array(data), parts)
-    ):
-        parts += 1
-    for n, part in enumerate(np.array_split(np.array(data), parts)):
+    parts = math.ceil(len(data) / (_MOST_ATTRIBUTE // data.itemsize))
+    for n, part in enumerate(np.array_split(data, parts)):
         group.attrs[f"{name}{n}"] = part

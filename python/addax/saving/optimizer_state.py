@@ -89,8 +89,13 @@ def _grouped(variables: list, optimizer) -> list:
 
 
 def _recompute_u_product(optimizer) -> None:
-    """What Nadam has multiplied up in as many steps (Dozat, 2015)."""
-    product = 1.0
-    for step in range(1, int(optimizer._iterations.numpy()) + 1):
-        product *= optimizer.beta_1 * (1.0 - 0.5 * 0.96**step)
+    """What Nadam has multiplied up in as many steps, Π beta_1 (1 - 0.96ᵗ / 2)  (Dozat, 2015).
+
+    The file says how many: the second factor is 1 to the last bit after a thousand, and is left out
+    from there on.
+    """
+    steps = int(optimizer._iterations.numpy())
+    product = optimizer.beta_1 ** max(steps, 0)
+    for step in range(1, min(steps, 1000) + 1):
+        product *= 1.0 - 0.5 * 0.96**step
     optimizer._u_product.assign(product)

@@ -31,7 +31,6 @@ _OTHER_NAMES = {
         "IdentityInitializer": "Identity",
         "OrthogonalInitializer": "Orthogonal",
     },
-    "regularizers": {"L1L2": "L1L2"},
     "layers": {
         "ReLu": "ReLU",
         "GroupedQueryAttention": "GroupQueryAttention",
@@ -42,10 +41,7 @@ _OTHER_NAMES = {
         "BatchNormalizationV2": "BatchNormalization",
         "LayerNormalizationV1": "LayerNormalization",
     },
-    "losses": {},
-    "metrics": {},
 }
-# Classes that are known and not supported, and why.
 _RANDOM_IMAGES = (
     "images are not changed at random here. Change them before training and take the layer out of "
     "the model (in prediction all but RandomCrop, a CenterCrop then, pass images on), or pass a "
@@ -55,6 +51,7 @@ _STRINGS = (
     "tensors hold numbers, no text. Turn text into numbers before, and take the layer out of the "
     "model."
 )
+# Classes that are known and not supported, and why.
 _REFUSED = {
     "RandomWidth": (
         "it gives images of another, random width at each call, while the shapes of a model here "
@@ -231,47 +228,19 @@ def op_function(name: str) -> Any:
     return found
 
 
-def op_name_of_keras(class_name: str) -> str:
-    """The function that a class of operations in Keras is for."""
-    from addax.backend.names import to_snake_case
-
-    return _KERAS_OPS.get(class_name) or to_snake_case(class_name)
-
-
 def op_from_keras(class_name: str, config: dict[str, Any]) -> Any:
     """A `FunctionOperation` for an operation of a Keras 3 file (class "Sum", config its arguments).
 
     Returns:
         It, or `None` if there is no such function.
     """
+    from addax.backend.names import to_snake_case
     from addax.ops.operation import FunctionOperation
 
-    name = op_name_of_keras(class_name)
+    name = to_snake_case(class_name)
     if name not in op_functions():
         return None
     arguments = {k: v for k, v in config.items() if k not in ("name", "dtype", "trainable")}
     if config.get("dtype") is not None and isinstance(config["dtype"], str):
         arguments["dtype"] = config["dtype"]
     return FunctionOperation(name, arguments=arguments, node_name=config.get("name"))
-
-
-# Keras's operation classes whose name is not that of the function in camel case.
-_KERAS_OPS = {
-    "Absolute": "absolute",
-    "GetItem": "get_item",
-    "TrueDivide": "true_divide",
-    "LogSoftmax": "log_softmax",
-    "Relu": "relu",
-    "Relu6": "relu6",
-    "Gelu": "gelu",
-    "Silu": "silu",
-    "Selu": "selu",
-    "Elu": "elu",
-    "Matmul": "matmul",
-    "ExpandDims": "expand_dims",
-    "Log1p": "log1p",
-    "Log10": "log10",
-    "Log2": "log2",
-    "Expm1": "expm1",
-    "Arctan2": "arctan2",
-}

@@ -32,10 +32,11 @@ def save_model(
     kwargs.pop("save_format", None)
     path = os.fspath(filepath)
     kind = _kind(path)
-    options = {} if kind not in ("folder", "json") else kwargs
-    if set(kwargs) - ({"shard_size", "quantize"} if options else set()):
+    options = {"shard_size", "quantize"} if kind in ("folder", "json") else set()
+    unknown = sorted(set(kwargs) - options)
+    if unknown:
         raise ValueError(
-            f"The following argument(s) are not supported: {list(kwargs)}. "
+            f"The following argument(s) are not supported: {unknown}. "
             "(`shard_size` and `quantize` are for folders.)"
         )
     if kind == "other":
@@ -61,7 +62,7 @@ def save_model(
     elif kind in ("folder", "json"):
         from addax.saving.model_folder import save_folder
 
-        save_folder(model, _folder_of(path, kind), include_optimizer, **options)
+        save_folder(model, _folder_of(path, kind), include_optimizer, **kwargs)
     else:
         raise ValueError(
             f"A file of weights cannot hold a model. Use `save_weights()`, or another ending. "
@@ -144,9 +145,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: An
             "`max_shard_size` and a filename that ends in `.weights.json` go together. "
             f"Received: filepath={path}, max_shard_size={max_shard_size}"
         )
-    if kind == "shards":
-        kind = "weights"
-    if kind not in ("weights", "safetensors", "folder"):
+    if kind not in ("weights", "shards", "safetensors", "folder"):
         raise ValueError(
             "The filename must end in `.weights.h5`, or be a folder or a `.safetensors` file. "
             f"Received: filepath={path}"
@@ -162,7 +161,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: An
         from addax.saving.safetensors import save_safetensors
 
         save_safetensors(model, path)
-    elif max_shard_size is not None:
+    elif kind == "shards":
         from addax.saving.sharded_h5 import save_sharded_weights
 
         save_sharded_weights(model, path, max_shard_size)

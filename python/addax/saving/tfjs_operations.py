@@ -39,7 +39,7 @@ def as_layer(entry: dict[str, Any]) -> dict[str, Any] | None:
         kwargs = {}
     tensors = [x for x in args if _is_float(x)]
     found: tuple[str, dict[str, Any]] | None = None
-    if function == "concatenate" and len(args) == 1 and all(map(_is_float, args[0])):
+    if function == "concatenate" and len(args) == 1 and _are_floats(args[0]):
         found, tensors = ("Concatenate", {"axis": kwargs.get("axis", 0)}), args[0]
         kwargs = {k: v for k, v in kwargs.items() if k != "axis"}
     elif len(tensors) == len(args) == 2 and _rank(args[0]) == _rank(args[1]):
@@ -78,6 +78,11 @@ def _by_number(function: str, a: Any, b: Any) -> tuple[str, dict[str, Any]] | No
     else:
         return None
     return "Rescaling", {"scale": scale, "offset": offset}
+
+
+def _are_floats(x: Any) -> bool:
+    """Whether it is a list of tensors, of at least two: `Concatenate` refuses one alone."""
+    return isinstance(x, (list, tuple)) and len(x) > 1 and all(map(_is_float, x))
 
 
 def _is_float(x: Any) -> bool:

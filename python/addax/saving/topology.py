@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from addax.saving.tfjs_operations import as_layer
@@ -29,22 +30,13 @@ def to_keras_2(config: dict[str, Any]) -> dict[str, Any]:
 def with_sizes(topology: dict[str, Any], model: Any) -> dict[str, Any]:
     """The topology with numbers for the -1 in target shapes of `Reshape`, where they are known:
     TensorFlow.js leaves them open, and then refuses a `Flatten` behind."""
-    sizes: dict[str, list] = {}
-    for layer in model._flatten_layers():
-        outputs = {tuple(node.outputs[0].shape) for node in layer._inbound_nodes}
-        if type(layer).__name__ == "Reshape" and len(outputs) == 1:
-            (shape,) = outputs
-            if None not in shape[1:]:
-                sizes[layer.name] = list(shape[1:])
-
-    def visit(entry: dict[str, Any]) -> None:
-        config = entry.get("config")
-        if entry.get("class_name") == "Reshape" and isinstance(config, dict):
-            config["target_shape"] = sizes.get(str(config.get("name")), config["target_shape"])
-        for inner in _dict(config).get("layers", ()):
-            visit(inner)
-
-    visit(topology)
+    for entry, layer in _entries_and_layers(topology, model):
+        if entry["class_name"] == "Reshape":
+            outputs = {tuple(node.outputs[0].shape) for node in layer._inbound_nodes}
+            shape = outputs.pop()[1:] if len(outputs) == 1 else (None,)
+            if None not in shape:
+                entry["config"]["target_shape"] = list(shape)
+        with_sizes(entry, layer)
     return topology
 
 
@@ -56,20 +48,16 @@ def with_names(topology: dict[str, Any], model: Any, names: dict[int, str]) -> d
         model: The model.
         names: The new names, by the layers' ids.
     """
-    config = _dict(topology.get("config"))
-    if topology.get("class_name") not in _GRAPHS:
+    if not _is_graph(topology):
         return topology
-    layers = {layer.name: layer for layer in getattr(model, "layers", ())}
+    config = topology["config"]
     renamed: dict[str, str] = {}
-    for entry in config.get("layers", ()):
-        old = entry["config"].get("name")
-        if old not in layers:
-            continue
-        renamed[old] = entry["config"]["name"] = names.get(id(layers[old]), old)
+    for entry, layer in _entries_and_layers(topology, model):
+        old = entry["config"]["name"]
+        renamed[old] = entry["config"]["name"] = names.get(id(layer), old)
         if "name" in entry:
             entry["name"] = renamed[old]
-        if "layers" in entry["config"]:
-            with_names(entry, layers[old], names)
+        with_names(entry, layer, names)
     nodes = [node for entry in config.get("layers", ()) for node in entry.get("inbound_nodes", ())]
     for references in (*nodes, config.get("input_layers", ()), config.get("output_layers", ())):
         for reference in references:
@@ -77,11 +65,28 @@ def with_names(topology: dict[str, Any], model: Any, names: dict[int, str]) -> d
     return topology
 
 
+def _is_graph(entry: dict[str, Any]) -> bool:
+    """Whether it is a model; a layer of one's own may have an option `layers`, too."""
+    layers = _dict(entry["config"]).get("layers")
+    return entry["class_name"] in _GRAPHS and isinstance(layers, list)
+
+
+def _entries_and_layers(topology: dict[str, Any], model: Any) -> Iterator[tuple[dict, Any]]:
+    """The entries of a model's topology, each with its layer, as far as the model lists them."""
+    if not _is_graph(topology):
+        return
+    layers = {layer.name: layer for layer in getattr(model, "layers", ())}
+    for entry in topology["config"]["layers"]:
+        name = entry["config"].get("name")
+        if name in layers:
+            yield entry, layers[name]
+
+
 def _layer(entry: dict[str, Any]) -> dict[str, Any]:
     class_name, config = entry["class_name"], entry["config"]
     if not isinstance(config, dict):
         return {"class_name": class_name, "config": config}
-    if class_name in _GRAPHS and "layers" in config:
+    if _is_graph(entry):
         if "input_layers" in config:
             return {"class_name": "Functional", "config": _functional(config)}
         return {"class_name": class_name, "config": _sequential(config)}
@@ -140,11 +145,7 @@ def _sequential(config: dict[str, Any]) -> dict[str, Any]:
 
 def _functional(config: dict[str, Any]) -> dict[str, Any]:
     # A nested model counts its own graph as its call 0.
-    nested = {
-        entry["name"]: entry["class_name"]
-        for entry in config["layers"]
-        if "layers" in _dict(entry.get("config"))
-    }
+    nested = {entry["name"]: entry["class_name"] for entry in config["layers"] if _is_graph(entry)}
     layers = []
     for entry in (as_layer(entry) or entry for entry in config["layers"]):
         nodes = [_node(node, nested) for node in entry.get("inbound_nodes", [])]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from addax.saving.weight_names import assign_checked
+
 _LOSSES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
@@ -243,8 +245,6 @@ def compile_from_tfjs(
     reverse = {ours: theirs for theirs, ours in titles.items()}
     # TensorFlow.js's momentum is a sum of gradients, Keras's one of steps.
     factor = -float(optimizer.learning_rate) if has_other_momentum(optimizer) else 1.0
-    from addax.saving.weight_names import assign_checked
-
     trained = [names[id(v)] for v in optimizer._trainable_variables]
     found = {
         title: _state_of(state, reverse.get(title, title), trained, names)
