@@ -132,6 +132,8 @@ def test_changed_programs_run_or_are_refused(folder):
         timeout=300,
     )
     assert done.returncode == 0, done.stdout[-60:] + done.stderr[-3000:]
+    refused, ran, _ = map(int, done.stdout.splitlines()[-1].removeprefix("done ").split())
+    assert refused and ran, "either no change went through, or none was noticed"
 
 
 def test_state_in_the_json_is_what_programs_read(folder):

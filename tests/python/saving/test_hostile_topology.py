@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 
 import addax as keras
 import numpy as np
 import pytest
-from hostile_files import CLEAN, read, refused, run_all, write
+from hostile_files import read, refused, run_all, write
 
 
 def layers_of(document, kind):
@@ -51,7 +50,9 @@ def test_sizes_that_make_no_sense_are_refused(request, kind, layer, key):
                 continue
             entry["config"][key] = value
             write(folder, document)
-            run_all(folder)
+            # A kernel that would go too far after its first place is all right.
+            is_sound = (key, value) == ("strides", [8])
+            assert run_all(folder) == is_sound, f"{key}={value}"
 
 
 def test_a_small_file_cannot_ask_for_much_memory(plain):
@@ -272,5 +273,7 @@ def test_a_random_state_beyond_all_bounds_is_only_a_number(folder):
     document = read(folder)
     document["userDefinedMetadata"]["addax"]["shuffle"] = [2**200, -(2**200)]
     write(folder, document)
-    with contextlib.suppress(CLEAN):
-        keras.saving.load_model(folder).fit(np.ones((4, 6)), np.ones((4, 2)), verbose=0)
+    model = keras.saving.load_model(folder)
+    assert model._shuffle_state == (2**200, -(2**200))
+    history = model.fit(np.ones((4, 6)), np.ones((4, 2)), verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
