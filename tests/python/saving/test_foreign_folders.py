@@ -8,6 +8,7 @@ import os
 import addax as keras
 import numpy as np
 import pytest
+from addax import layers
 from saved_models import data, document, recurrent_model, small_model
 
 
@@ -25,6 +26,21 @@ def test_recurrent_weights_have_the_names_of_tensorflow_js(tmp_path):
     config = document(tmp_path / "model")["modelTopology"]["config"]
     entry = next(e for e in config["layers"] if e["class_name"] == "Bidirectional")
     assert entry["config"]["layer"]["config"]["name"] == "lstm"
+
+
+def test_layers_of_one_name_in_two_models_keep_their_own_sizes(tmp_path):
+    def block(*shape):
+        return keras.Sequential([keras.Input((24,)), layers.Reshape(shape, name="r")])
+
+    inputs = keras.Input((24,))
+    model = keras.Model(inputs, [block(2, -1)(inputs), block(3, -1, 4)(inputs)])
+    model.save(tmp_path / "model")
+    entries = document(tmp_path / "model")["modelTopology"]["config"]["layers"]
+    inner = [e["config"]["layers"] for e in entries if e["class_name"] == "Sequential"]
+    sizes = [
+        config["target_shape"] for ls in inner for e in ls if (config := e["config"])["name"] == "r"
+    ]
+    assert sizes == [[2, 12], [3, 2, 4]]
 
 
 def strip_addax(folder, change=None):
@@ -202,14 +218,12 @@ def test_the_momentum_of_tensorflow_js_is_scaled(tmp_path):
 def graph_of(nodes, inputs, outputs):
     dense = {"class_name": "Dense", "config": {"name": "d", "units": 2}}
     source = {"class_name": "InputLayer", "config": {"name": "a", "batch_input_shape": [None, 3]}}
-    layers = [
+    entries = [
         {**dense, "name": "d", "inbound_nodes": nodes},
         {**source, "name": "a", "inbound_nodes": []},
     ]
-    return {
-        "class_name": "Model",
-        "config": {"name": "m", "layers": layers, "input_layers": inputs, "output_layers": outputs},
-    }
+    ends = {"input_layers": inputs, "output_layers": outputs}
+    return {"class_name": "Model", "config": {"name": "m", "layers": entries, **ends}}
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,7 @@ def test_what_keras_2_dropped_is_refused_by_name(tmp_path):
         ),
         (layer("BatchNormalization", "b", mode=1), "'b'.*mode 1"),
         (layer("Merge", "m", mode="cos", layers=[{}]), "'m'"),
+        (layer("Merge", "m", mode=["sum"]), "'m'"),
         (layer("Highway", "h"), "Highway"),
     ):
         config = {"class_name": "Sequential", "config": [bad]}
