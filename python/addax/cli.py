@@ -241,24 +241,22 @@ def _check_pair(path: str) -> tuple[list, list]:
 
     path = os.path.join(path, "model.json") if os.path.isdir(path) else path
     section: Any = None
-    if path.endswith(".json"):
+    if path.endswith(".json") and os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             section = json.load(file)
         for key in ("userDefinedMetadata", "addax", "check"):
             section = section.get(key) if isinstance(section, dict) else None
-    else:
+    pair = [
+        [decode_tensor(entry, "check") for entry in section.get(key) or ()]
+        for key in ("inputs", "outputs")
+        if isinstance(section, dict)
+    ]
+    if not pair or not all(pair):
         raise ValueError(
             "the file holds no pair of input and output to check: folders that `model.save` writes "
             "have one"
         )
-    if not isinstance(section, dict):
-        raise ValueError("the file holds no pair of input and output to check")
-    inputs, outputs = (
-        [decode_tensor(entry, "check") for entry in section.get(key) or ()]
-        for key in ("inputs", "outputs")
-    )
-    if not inputs or not outputs:
-        raise ValueError("the file holds no pair of input and output to check")
+    inputs, outputs = pair
     return inputs, outputs
 
 

@@ -62,7 +62,8 @@ def convert(
 
     Raises:
         ValueError: If the source is damaged, the target is of no known kind, or the two differ.
-        FileExistsError: If the target is there and `overwrite` is not given.
+        FileExistsError: If the target is there and `overwrite` is not given, or it is a file and
+            would become a folder.
         OSError: If files cannot be read or written.
     """
     source, target = os.fspath(source), _without_json(os.fspath(target))
@@ -79,9 +80,9 @@ def convert(
     original = _load(source, model, custom_objects, compiled)
     if not weights_alone:
         options["include_optimizer"] = include_optimizer
-    workplace = tempfile.mkdtemp(prefix=f".{name}.", dir=parent)
+    staging = tempfile.mkdtemp(prefix=f".{name}.", dir=parent)
     try:
-        written = os.path.join(workplace, name)
+        written = os.path.join(staging, name)
         _save(original, written, options)
         if weights_alone:
             copy = _load(source, model, custom_objects, compiled)
@@ -90,12 +91,17 @@ def convert(
             copy = _load(written, None, custom_objects)
         report = _compare(original, copy, exact=not options.get("quantize"))
         report.bytes_before, report.bytes_after = _size(source), _size(written)
+        if os.path.isdir(written) and os.path.isfile(target):
+            raise FileExistsError(
+                f"'{target}' is a file, whose place a folder cannot take. Remove it, or choose "
+                "another target."
+            )
         if os.path.isdir(target):  # what else is in it stays
             _save(original, target, options)
         else:
             os.replace(written, target)
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
     return report
 
 
@@ -220,18 +226,24 @@ def _optimizer(original, copy) -> str:
 
 
 def _size(path: str) -> int:
-    """Bytes of a model's files."""
+    """Bytes of a saved model's files: with a `model.json` or `.weights.json` those that it names.
+
+    It has been loaded, so that what it names is there.
+    """
     if os.path.isdir(path):
         document = os.path.join(path, "model.json")
         if not os.path.exists(document):
-            return sum(_size(os.path.join(path, name)) for name in os.listdir(path))
+            return sum(member.stat().st_size for member in os.scandir(path) if member.is_file())
         path = document
     size = os.path.getsize(path)
     if path.endswith(".json"):
         with open(path, encoding="utf-8") as file:
-            groups = json.load(file).get("weightsManifest") or ()
+            found = json.load(file)
+        lists = [group["paths"] for group in found.get("weightsManifest") or ()]
+        lists += [x if isinstance(x, list) else [x] for x in found.get("weight_map", {}).values()]
         folder = os.path.dirname(path)
-        size += sum(os.path.getsize(os.path.join(folder, p)) for g in groups for p in g["paths"])
+        names = {name for names in lists for name in names}
+        size += sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     return size
 
 

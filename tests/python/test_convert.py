@@ -108,6 +108,17 @@ def test_weights_become_a_model_with_the_model_that_they_belong_to(saved, tmp_pa
     np.testing.assert_array_equal(other.predict(X, verbose=0), wanted.predict(X, verbose=0))
 
 
+def test_the_size_is_that_of_all_files_of_the_weights(saved, tmp_path):
+    model = keras.models.load_model(saved / "folder")
+    model.save_weights(tmp_path / "w.weights.json", max_shard_size=3000 / 2**30)
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) > 2
+    target = tmp_path / "out"
+    report = convert(tmp_path / "w.weights.json", target, model=saved / "folder")
+    assert report.bytes_before == size
+    assert report.bytes_after == sum(path.stat().st_size for path in target.iterdir())
+
+
 def test_the_command_tells_what_was_converted(saved, tmp_path, capsys):
     target = tmp_path / "out.keras"
     assert cli.main(["convert", str(saved / "folder"), str(target)]) == 0
@@ -165,7 +176,18 @@ def test_a_keras_file_may_be_a_folder_of_its_members(saved, tmp_path, source):
     after = keras.models.load_model(tmp_path / "out.keras")
     before = keras.models.load_model(saved / source)
     np.testing.assert_array_equal(after.predict(X, verbose=0), before.predict(X, verbose=0))
-    assert cli.main(words) == 1 and cli.main([*words, "--unzipped", "--overwrite"]) == 0
+    assert cli.main(words) == 1 and cli.main([*words, "--overwrite"]) == 0
+    assert set(os.listdir(tmp_path / "out.keras")) == names
+
+
+def test_a_folder_does_not_take_the_place_of_a_file(saved, tmp_path, capsys):
+    shutil.copy(saved / "model.keras", tmp_path / "out.keras")
+    before = (tmp_path / "out.keras").read_bytes()
+    words = ["convert", str(saved / "folder"), str(tmp_path / "out.keras")]
+    assert cli.main([*words, "--unzipped", "--overwrite"]) == 1
+    assert "is a file, whose place a folder cannot take" in capsys.readouterr().err
+    assert (tmp_path / "out.keras").read_bytes() == before
+    assert os.listdir(tmp_path) == ["out.keras"]
 
 
 def test_weights_of_a_folder_are_cut_into_files(saved, tmp_path):

@@ -30,7 +30,8 @@ def save_keras(
         model: The model.
         path: Where the file goes.
         include_optimizer: Whether the optimizer's state is written.
-        zipped: Whether to write a zip, as usual, or a folder with the same files.
+        zipped: Whether to write a zip or a folder with the same files; by default a zip, unless
+            there is such a folder already.
 
     Raises:
         ImportError: If h5py is missing.
@@ -46,7 +47,7 @@ def save_keras(
     texts = {METADATA: json.dumps(_metadata()), CONFIG: config}
     members = {name: text.encode() for name, text in texts.items()}
     members[WEIGHTS] = weights.getvalue()
-    if zipped is False:
+    if zipped is False or (zipped is None and os.path.isdir(path)):
         _write_folder(path, members)
         return
 
