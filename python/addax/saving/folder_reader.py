@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import warnings
 from typing import Any
 
 from addax import _core
+from addax.backend.warning import warn
 from addax.saving import training_config
 from addax.saving.keras2 import from_keras_2, is_old_dialect
 from addax.saving.loading import building, compile_model, restore_model
 from addax.saving.model_folder import seed_generators
 from addax.saving.programs import decode_tensor
-from addax.saving.weight_names import assign_checked, match_by_name, named_weights
+from addax.saving.weight_names import (
+    assign_checked,
+    assign_fitting,
+    match_by_name,
+    named_weights,
+)
 
 
 def load_folder(path: str, custom_objects=None, compile: bool = True):
@@ -148,11 +152,10 @@ def _restore_optimizer(model, section, saved: _State, state: dict[str, Any]) -> 
     if len(names) != len(variables):
         # An optimizer that has made no step before it was saved has no slots yet.
         if len(names) > 2:
-            warnings.warn(
+            warn(
                 f"Skipping variable loading for optimizer '{optimizer.name}', because it has "
                 f"{len(variables)} variables whereas the saved optimizer has {len(names)} "
-                "variables. ",
-                stacklevel=4,
+                "variables. "
             )
         names = names[:2]
     for name, v in zip(names, variables, strict=False):
@@ -218,16 +221,7 @@ def load_weights_folder(model, path: str, skip_mismatch: bool = False) -> None:
     _, weights, _ = _core.read_model(path)
     given = {name: tensor for name, tensor, group in weights if group != "optimizer"}
     if skip_mismatch:
-        for name, v in named_weights(model):
-            if name in given and tuple(given[name].shape) == tuple(v.shape):
-                v.assign(given[name])
-            else:
-                found = f"shape {tuple(given[name].shape)}" if name in given else "nothing"
-                warnings.warn(
-                    f"Weight '{name}' of shape {tuple(v.shape)} is left as it is: the file "
-                    f"'{os.path.basename(path)}' has {found} for it.",
-                    stacklevel=4,
-                )
+        assign_fitting(model, given)
         return
     for name, v in match_by_name(model, given):
         assign_checked(name, v, given[name])

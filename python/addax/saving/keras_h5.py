@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from addax.backend.names import to_snake_case
+from addax.backend.warning import warn
 from addax.saving import hdf5
 from addax.saving.files import write_file
 from addax.saving.optimizer_state import build_optimizer, take_optimizer_state
@@ -98,7 +98,7 @@ def read_model_state(model, h5, skip_mismatch: bool = False) -> None:
     if texts and not skip_mismatch:
         raise ValueError("\n".join(texts))
     for text in texts:
-        warnings.warn(text, stacklevel=5)
+        warn(text)
 
 
 def _leftover(h5, taken: set[str]) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from typing import Any
 
+from addax.backend.warning import warn
 from addax.saving import hdf5
 from addax.saving.keras1 import is_keras_1
 from addax.saving.old_weights import converted
@@ -66,8 +66,7 @@ def read_weights(model, group, by_name: bool = False, skip_mismatch: bool = Fals
         if problem is None:
             fitting += zip(weights, entries)
         elif skip_mismatch:
-            text = f"Skipping loading of weights for layer '{layer.name}'. {problem}"
-            warnings.warn(text, stacklevel=5)
+            warn(f"Skipping loading of weights for layer '{layer.name}'. {problem}")
         else:
             raise ValueError(problem)
     for v, entry in fitting:

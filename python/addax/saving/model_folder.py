@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from addax import _core
+from addax.backend.warning import warn
 from addax.saving import topology, training_config
 from addax.saving.json_text import finite, to_json
 from addax.saving.programs import Programs, encode_tensor
@@ -227,10 +227,9 @@ def _warn_of_browsers(model: Any, config: dict[str, Any]) -> None:
     unknown = unknown_to_tfjs(config)
     if unknown:
         more = f", and {len(unknown) - 10} more" if len(unknown) > 10 else ""
-        warnings.warn(
+        warn(
             f"Model '{model.name}' is saved, for Python and C++, but TensorFlow.js does not know "
-            f"all of it: {'; '.join(unknown[:10])}{more}.",
-            stacklevel=6,
+            f"all of it: {'; '.join(unknown[:10])}{more}."
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from addax.backend.warning import warn
 from addax.saving import hdf5
 
 
@@ -23,11 +23,10 @@ def take_optimizer_state(model, entries: list[tuple[str, Any]]) -> None:
     build_optimizer(model)
     variables = _in_the_order_of([name for name, _ in entries], optimizer)
     if variables is None:
-        warnings.warn(
+        warn(
             f"Skipping variable loading for optimizer '{optimizer.name}', because it has "
             f"{len(optimizer.variables)} variables whereas the saved optimizer has {len(entries)} "
-            "variables. ",
-            stacklevel=6,
+            "variables. "
         )
         return
     arrays = [

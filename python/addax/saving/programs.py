@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from addax import _core, tree
 from addax.backend.dtypes import numpy_dtype
 from addax.backend.function import RecordedFunction, _Static, record
+from addax.backend.warning import warn
 from addax.saving.streams import record_stream, sample, sample_shape
 
 _CHECKED_ELEMENTS = 4096  # a check pair is no larger
@@ -84,10 +84,9 @@ class Programs:
         try:
             yield
         except Exception as error:
-            warnings.warn(
+            warn(
                 f"The file of model '{self.model.name}' holds no program '{name}' for native "
-                f"apps: it cannot be recorded. {type(error).__name__}: {error}",
-                stacklevel=3,
+                f"apps: it cannot be recorded. {type(error).__name__}: {error}"
             )
 
     def _add_predict(self) -> None:

@@ -12,12 +12,16 @@ import math
 import mmap
 import os
 import struct
-import warnings
 from typing import Any
 
 from addax.saving.files import write_file
 from addax.saving.json_text import finite, object_from_json, to_json
-from addax.saving.weight_names import assign_checked, match_by_name, named_weights
+from addax.saving.weight_names import (
+    assign_checked,
+    assign_fitting,
+    match_by_name,
+    named_weights,
+)
 
 _MOST_HEADER = 100_000_000
 _MODEL, _COMPILE = "addax.model", "addax.compile"
@@ -148,12 +152,7 @@ def load_safetensors(model, path: str, skip_mismatch: bool = False) -> None:
     if _MODEL in metadata:
         given = _weights(given)
     if skip_mismatch:
-        for name, v in named_weights(model):
-            if name in given and given[name].shape == tuple(v.shape):
-                v.assign(given[name])
-            else:
-                text = f"Weight '{name}' is left as it is: the file has none that fits."
-                warnings.warn(text, stacklevel=4)
+        assign_fitting(model, given)
         return
     _take_weights(model, given)
 

@@ -18,20 +18,27 @@ def save_model(
             TensorFlow.js loads too), or a file ending in `.keras`, `.h5` or `.safetensors`.
         overwrite: Whether what is there is replaced without asking.
         include_optimizer: Whether the optimizer's state is saved.
-        zipped: `False` makes a `.keras` file a folder of its members.
+        zipped: `False` makes a `.keras` file a folder of its members, as does such a folder that
+            is there already.
+        save_format: What the path says already, "keras" or "h5".
         shard_size: For folders: at most so many bytes go into one weights file (TensorFlow.js's
             converter takes 4 MiB); by default there is one file.
         quantize: For folders: "uint8", "uint16" or "float16" makes the weights a quarter or half as
             large and less exact, as TensorFlow.js's converter does it; zero stays zero.
 
     Raises:
-        ValueError: If the ending is another one.
+        ValueError: If the ending is another one, or an option does not go with it.
         OSError: If the files cannot be written; what was there stays as it was.
     """
     zipped = kwargs.pop("zipped", None)
-    kwargs.pop("save_format", None)
+    save_format = kwargs.pop("save_format", None)
     path = os.fspath(filepath)
     kind = _kind(path)
+    if save_format is not None and save_format != kind:
+        raise ValueError(
+            "The `save_format` argument is deprecated: the ending of the path says the format. "
+            f"Received: save_format={save_format!r}, filepath={filepath}."
+        )
     options = {"shard_size", "quantize"} if kind in ("folder", "json") else set()
     unknown = sorted(set(kwargs) - options)
     if unknown:

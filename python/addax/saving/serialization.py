@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from addax.backend.warning import warn
 from addax.saving import registry
 from addax.saving.registration import (
     CustomObjectScope,
@@ -139,11 +140,10 @@ def _plain_config(obj: Any) -> dict[str, Any]:
 def _function_config(function: Any) -> dict[str, Any]:
     name = get_registered_name(function)
     if name == "<lambda>":
-        warnings.warn(
+        warn(
             "The object being serialized includes a `lambda`, whose code is not written. To "
             "reload the object, pass the function in `custom_objects`; better use a named Python "
-            "function.",
-            stacklevel=4,
+            "function."
         )
         return {"class_name": "__lambda__", "config": {"value": None}}
     return _named("function", name)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from addax.backend.dtypes import is_float_dtype
+from addax.backend.warning import warn
 
 # What old Keras and TensorFlow.js call a variable, where Keras 3 has another word.
 _LEAVES = {
@@ -139,20 +140,10 @@ def match_by_name(model: Any, given: dict[str, Any]) -> list[tuple[str, Any]]:
         ValueError: If a weight is missing, or one of the file is left over.
     """
     wanted = named_weights(model)
-    variables = dict(wanted)
-    found: dict[str, str] = {}
-    ours = {id(v): name for name, v in wanted}
-    converted = {name: ours[id(v)] for name, v in _named(model, _prefix_of_converter)}
-    for name in given:
-        others = (*_fallbacks(name), *(converted.get(x) for x in _fallbacks(name)))
-        target = next((t for t in others if t in variables and t not in found), None)
-        if target is not None:
-            found[target] = name
-    missing = [name for name in variables if name not in found]
+    found = _names_in_file(model, wanted, given)
+    missing = [name for name, _ in wanted if name not in found]
     extra = sorted(set(given) - set(found.values()))
     if missing or extra:
-        if [_unnumbered(name) for name in given] == [_unnumbered(name) for name in variables]:
-            return list(zip(given, variables.values()))
         raise ValueError(
             f"The weights of the file do not fit model '{model.name}'. "
             f"Missing in the file: {_few(missing)}. Not in the model: {_few(extra)}."
@@ -160,8 +151,45 @@ def match_by_name(model: Any, given: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(found[name], v) for name, v in wanted]
 
 
-def _unnumbered(name: str) -> str:
-    return re.sub(r"_\d+(?=/)", "", name)
+def assign_fitting(model: Any, given: dict[str, Any]) -> None:
+    """Gives the weights of a model the tensors of a file that fit; a warning names each other.
+
+    Args:
+        model: A built model.
+        given: Tensors by name, found as `match_by_name` does.
+    """
+    wanted = named_weights(model)
+    found = _names_in_file(model, wanted, given)
+    for name, v in wanted:
+        problem = "The file has nothing for it."
+        if name in found:
+            problem = _problem(found[name], v, given[found[name]])
+        if problem:
+            warn(f"Weight '{name}' of shape {tuple(v.shape)} is left as it is. {problem}")
+        else:
+            v.assign(given[found[name]])
+
+
+def _names_in_file(
+    model: Any, wanted: list[tuple[str, Any]], given: dict[str, Any]
+) -> dict[str, str]:
+    """The names that weights have in the file, by our names, as far as they are found."""
+    names = dict(wanted)
+    ours = {id(v): name for name, v in wanted}
+    converted = {name: ours[id(v)] for name, v in _named(model, _prefix_of_converter)}
+    found: dict[str, str] = {}
+    for name in given:
+        others = (*_fallbacks(name), *(converted.get(x) for x in _fallbacks(name)))
+        target = next((t for t in others if t in names and t not in found), None)
+        if target is not None:
+            found[target] = name
+    if len(found) < len(wanted) and _unnumbered(names) == _unnumbered(given):
+        return dict(zip(names, given))
+    return found
+
+
+def _unnumbered(names: Iterable[str]) -> list[str]:
+    return [re.sub(r"_\d+(?=/)", "", name) for name in names]
 
 
 def _fallbacks(name: str) -> Iterator[str]:
@@ -188,15 +216,23 @@ def assign_checked(name: str, variable: Any, value: Any) -> None:
     Raises:
         ValueError: If shapes differ, or the kinds of number do.
     """
+    problem = _problem(name, variable, value)
+    if problem:
+        raise ValueError(problem)
+    variable.assign(value)
+
+
+def _problem(name: str, variable: Any, value: Any) -> str:
+    """Why a variable cannot take the tensor of a file; empty if it can."""
     if tuple(value.shape) != tuple(variable.shape):
-        raise ValueError(
+        return (
             f"Weight '{name}' has shape {tuple(value.shape)} in the file, but the model's "
             f"'{variable.path}' has shape {tuple(variable.shape)}."
         )
     given = str(value.dtype)
     if given != variable._dtype and not (is_float_dtype(given) and is_float_dtype(variable._dtype)):
-        raise ValueError(
+        return (
             f"Weight '{name}' is {given} in the file, but the model's '{variable.path}' is "
             f"{variable._dtype}."
         )
-    variable.assign(value)
+    return ""

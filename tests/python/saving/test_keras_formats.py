@@ -85,6 +85,15 @@ def test_keras_files_hold_the_members_of_keras(tmp_path):
     assert config["compile_config"]["optimizer"]["class_name"] == "Adam"
 
 
+@pytest.mark.parametrize(
+    ("name", "save_format"), [("model", "tf"), ("model", "h5"), ("model.keras", "h5")]
+)
+def test_a_format_other_than_the_ending_says_is_refused(tmp_path, name, save_format):
+    with pytest.raises(ValueError, match=f"save_format='{save_format}'"):
+        dense_model().save(tmp_path / name, save_format=save_format)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("root", [None, "model_weights"])
 def test_legacy_weights_are_taken_in_order(tmp_path, root):
     rng = np.random.default_rng(1)
@@ -237,6 +246,25 @@ def test_an_own_store_of_a_layer_is_kept(tmp_path):
     model.layers[0].count = 5
     model.save(tmp_path / "m.keras")
     assert keras.saving.load_model(tmp_path / "m.keras").layers[0].count == 5
+
+
+def test_names_that_one_attribute_cannot_hold_are_split(tmp_path):
+    names = [f"{i:02}{'x' * 2000}" for i in range(40)]
+    model = keras.Sequential([keras.Input((1,)), *(layers.Dense(1, name=n) for n in names)])
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as h5:
+        parts = [k for k in h5["model_weights"].attrs if k.startswith("layer_names")]
+    assert sorted(parts) == ["layer_names0", "layer_names1"]
+    loaded = keras.saving.load_model(tmp_path / "m.h5")
+    assert [layer.name for layer in loaded.layers] == names
+    np.testing.assert_array_equal(loaded.get_weights()[-2], model.get_weights()[-2])
+
+
+def test_a_name_that_no_attribute_can_hold_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, name="x" * 70_000)])
+    with pytest.raises(ValueError, match="A name of 70000 bytes in '/model_weights' is too long"):
+        model.save(tmp_path / "m.h5")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_h5py_the_error_names_the_extra(tmp_path, monkeypatch):
