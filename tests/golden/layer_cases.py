@@ -6,6 +6,7 @@ Inputs and weights come from a formula, so that only Keras's outputs need to be 
 import json
 
 import numpy as np
+from interop_models import numbers
 
 # Name → (constructor below `layers`, shapes of the call's tensors, options of the call).
 # A list of shapes is a list of tensors.
@@ -415,12 +416,6 @@ CONFIGS = [
     "ZeroPadding2D((1, 2))",
     "ZeroPadding3D()",
 ]
-
-
-def numbers(shape, phase=0.0):
-    """Numbers in [-1, 1] that look irregular: a sine sampled at an irrational step."""
-    size = int(np.prod(shape))
-    return np.sin(1.7 * np.arange(size) + phase).reshape(shape).astype("float32")
 
 
 def build(constructor, layers):

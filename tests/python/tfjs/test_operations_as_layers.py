@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
 from addax import Input, Model, layers, ops
 from addax.ops.operation import FunctionOperation
 from comparing import check, decode, encode, predict
-from tfjs_cases import Case
+from saying import warnings_of_saving
+from tfjs_cases import BUILT_BY_ADDAX, Case
 
-DIRECTION = "Addax to TensorFlow.js"
+# What TensorFlow.js cannot read is no row of the table.
+DIRECTION = {"test_a_graph_of_operations_predicts_the_same": "Addax to TensorFlow.js"}
 
 
-def residual(x, y):
+def shortcut(x, y):
     return layers.Dense(4)(x) + y
 
 
@@ -29,7 +29,7 @@ def numbers(x, y):
     return ops.concatenate([x + 1, 2.5 - x, x - 0.5, y * 3.0, 0.5 * y, y / 4], axis=-1)
 
 
-def activations(x, y):
+def activation_functions(x, y):
     kinds = (ops.relu, ops.relu6, ops.selu, ops.sigmoid, ops.silu, ops.softmax, ops.tanh)
     return ops.concatenate([*(f(x) for f in (*kinds, ops.softplus, ops.softsign)), y], axis=1)
 
@@ -45,7 +45,8 @@ def of_a_keras_file(x, y):
 
 
 WRITTEN = {
-    f.__name__: f for f in (residual, products, broadcast, numbers, activations, of_a_keras_file)
+    f.__name__: f
+    for f in (shortcut, products, broadcast, numbers, activation_functions, of_a_keras_file)
 }
 # Slices, other axes and numbers divided by tensors have no layer there.
 UNKNOWN = {
@@ -54,6 +55,7 @@ UNKNOWN = {
     "axis_of_a_keras_file": lambda x, y: operation_of_a_keras_file("softmax", axis=0)(x),
     "reciprocal": lambda x, y: 1.0 / (x + 3.0),
     "difference": lambda x, y: x - y,
+    "one_alone": lambda x, y: ops.concatenate([x], axis=-1),
     "ranks": lambda x, y: layers.Reshape((2, 2))(x) + ops.sum(y),
 }
 
@@ -63,14 +65,6 @@ def model_of(function):
     return Model([x, y], function(x, y))
 
 
-def said(model, folder):
-    """What saving says about the browser."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.save(folder)
-    return [str(w.message) for w in caught if "TensorFlow.js" in str(w.message)]
-
-
 @pytest.fixture(scope="module")
 def loaded(client, tmp_path_factory):
     root = tmp_path_factory.mktemp("operations")
@@ -78,7 +72,7 @@ def loaded(client, tmp_path_factory):
     ours, jobs = {}, {}
     for name, function in WRITTEN.items():
         model = model_of(function)
-        assert said(model, root / name) == []
+        assert warnings_of_saving(model, root / name) == []
         ours[name] = predict(model, inputs)
         jobs[name] = {
             "model": {"folder": str(root / name)},
@@ -94,7 +88,11 @@ def test_a_graph_of_operations_predicts_the_same(loaded, name):
     check(ours[name], decode(results[name]["outputs"]))
 
 
+def test_no_model_of_the_table_has_the_name_of_another():
+    assert not WRITTEN.keys() & BUILT_BY_ADDAX.keys()
+
+
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_operations_without_such_a_layer_are_warned_of(name, tmp_path):
-    (text,) = said(model_of(UNKNOWN[name]), tmp_path / "model")
+    (text,) = warnings_of_saving(model_of(UNKNOWN[name]), tmp_path / "model")
     assert "FunctionOperation" in text

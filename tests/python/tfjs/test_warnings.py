@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import addax as keras
 import pytest
 from addax.saving import tfjs_support
 from comparing import TOLERANCE, decode, distance, encode, predict
+from saying import warnings_of_saving
 from tfjs_cases import BUILT_BY_ADDAX, Case
 from unknown_cases import UNKNOWN
 
@@ -22,14 +21,6 @@ def case_of(name):
     return Case(shapes, addax=chain), said
 
 
-def saved(model, folder):
-    """What saving says about the browser."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.save(folder)
-    return [str(w.message) for w in caught if "TensorFlow.js" in str(w.message)]
-
-
 @pytest.fixture(scope="module")
 def asked(client, tmp_path_factory):
     """What saving said, what Addax predicts, and what TensorFlow.js makes of the file."""
@@ -38,7 +29,7 @@ def asked(client, tmp_path_factory):
     for name in UNKNOWN:
         case, _ = case_of(name)
         model = case.model(name, abs_=abs_)
-        said[name] = saved(model, root / name)
+        said[name] = warnings_of_saving(model, root / name)
         ours[name] = predict(model, case.inputs())
         inputs = [encode(x) for x in case.inputs()]
         jobs[name] = {"model": {"folder": str(root / name)}, "inputs": inputs}
@@ -62,7 +53,7 @@ def test_saving_does_not_warn_of_what_tensorflow_js_knows(tmp_path, name):
     case = BUILT_BY_ADDAX[name]
     known = not (case.differs or case.differs_when_written or case.refused or case.broken)
     if known or "at_the_input" not in name:
-        assert len(saved(case.model(name), tmp_path / "model")) == (not known)
+        assert len(warnings_of_saving(case.model(name), tmp_path / "model")) == (not known)
 
 
 def test_the_table_is_the_registry_of_tensorflow_js(client):
@@ -86,5 +77,5 @@ def test_a_class_of_the_user_is_named_once_for_the_whole_model(tmp_path):
 
     model = Own(name="own")
     model(keras.ops.ones((1, 2)))
-    (said,) = saved(model, tmp_path / "model")
+    (said,) = warnings_of_saving(model, tmp_path / "model")
     assert "'own' (Own)" in said
