@@ -17,7 +17,7 @@
 #include "addax/tape.h"
 #include "addax/threads.h"
 #include "allocations.h"
-#include "numbers.h"
+#include "models.h"
 #include "programs.h"
 
 #if defined(__linux__)
@@ -29,6 +29,9 @@
 #endif
 
 using namespace addax;
+using test::message_of;
+using test::random_tensor;
+using test::save_running_sum;
 using test::TemporaryFolder;
 using test::values;
 
@@ -127,32 +130,6 @@ struct Network {
   }
 };
 
-// y[t] = x[0] + … + x[t], whole and in pieces.
-std::string save_running_sum(const std::string& folder) {
-  const Dim batch = Dim::unknown("batch"), time = Dim::unknown("time");
-  const auto sums = [&](const Value& x, const Value& before) {
-    return ops::cumsum(x, 1) + ops::expand_dims(before, 1);
-  };
-  ModelFile file;
-  file.programs["predict"] = test::record(
-      [&](Recording& r) -> Values { return {ops::cumsum(r.input("x", {DType::float32, {batch, time, Dim(3)}}), 1)}; });
-  file.programs["stream"] = test::record([&](Recording& r) -> Values {
-    const Value x = r.input("x", {DType::float32, {batch, time, Dim(3)}});
-    const Value before = r.input("state", {DType::float32, {batch, Dim(3)}});
-    const Value y = sums(x, before);
-    return {y, before + ops::sum(x, {1})};
-  });
-  file.json = R"({"userDefinedMetadata": {"addax": {"signatures": {
-      "predict": {"inputs": ["x"], "outputs": ["y"]},
-      "stream": {"inputs": ["x", "state"], "outputs": ["y", "state"], "states": 1}}}}})";
-  write_model(folder, file);
-  return folder;
-}
-
-Tensor random_tensor(const Shape& shape, std::uint32_t seed) {
-  return Tensor::of<float>(shape, test::Numbers(seed).vector<float>(shape.elements()));
-}
-
 std::vector<std::uint8_t> bytes_of(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream out;
@@ -164,15 +141,6 @@ std::vector<std::uint8_t> bytes_of(const std::string& path) {
 std::string weights_file(const std::string& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     if (entry.path().extension() == ".bin") return entry.path().string();
-  return "";
-}
-
-std::string message_of(const std::function<void()>& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
   return "";
 }
 
@@ -291,7 +259,7 @@ TEST_CASE("without exceptions a failure is a status") {
 
 TEST_CASE("a stream in pieces gives the bits of the whole") {
   const TemporaryFolder folder;
-  const Model model = Model::load(save_running_sum(folder / "model"));
+  const Model model = Model::load(save_running_sum(folder / "model", 3));
   REQUIRE(model.streams());
   const std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   std::vector<float> whole(12), pieces(12);
@@ -405,7 +373,7 @@ TEST_CASE("sample weights count") {
 TEST_CASE("run and step allocate nothing") {
   const TemporaryFolder folder;
   const Model model = Model::load(Network().save(folder / "model"));
-  const Model sums = Model::load(save_running_sum(folder / "sums"));
+  const Model sums = Model::load(save_running_sum(folder / "sums", 3));
   Session session(model, {{1, kIn}}), stream(sums, {{1, 4, 3}}, Session::Kind::stream);
   std::vector<float> x(kIn, 0.5f), y(12);
   const std::int64_t before = test::allocations();
@@ -423,7 +391,7 @@ TEST_CASE("run and step allocate nothing") {
 TEST_CASE("run and step on the calling thread make no system call") {
   const TemporaryFolder folder;
   const Model model = Model::load(Network().save(folder / "model"));
-  const Model sums = Model::load(save_running_sum(folder / "sums"));
+  const Model sums = Model::load(save_running_sum(folder / "sums", 3));
   Session session(model, {{1, kIn}}), stream(sums, {{1, 4, 3}}, Session::Kind::stream);
   std::vector<float> x(kIn, 0.5f), y(12);
   session.run(x.data(), y.data());

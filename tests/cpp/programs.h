@@ -1,4 +1,4 @@
-// Programs, variables and folders as tests make them.
+// Programs, variables and folders as tests make them, and what a call says that fails.
 #pragma once
 
 #include <stdlib.h>
@@ -68,6 +68,16 @@ inline addax::VariablePtr variable(const addax::Shape& shape, const std::vector<
 
 inline std::vector<float> values(const addax::Tensor& t) {
   return {t.data_as<float>(), t.data_as<float>() + t.elements()};
+}
+
+// The words of the Error that the function throws; empty if it throws none.
+inline std::string message_of(const std::function<void()>& function) {
+  try {
+    function();
+  } catch (const addax::Error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 // A folder that goes with the object.

@@ -5,28 +5,21 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <thread>
 
 #include "addax/model_file.h"
 #include "addax/ops.h"
 #include "allocations.h"
+#include "models.h"
 #include "programs.h"
 
 using namespace addax;
+using test::message_of;
+using test::save_running_sum;
 using test::TemporaryFolder;
 
 namespace {
-
-std::string message_of(const std::function<void()>& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 // y = 2·x for rows of three floats.
 std::string save_doubling(const std::string& folder) {
@@ -36,24 +29,6 @@ std::string save_doubling(const std::string& folder) {
     return {x + x};
   });
   file.json = R"({"userDefinedMetadata": {"addax": {"signatures": {"predict": {"inputs": ["x"], "outputs": ["y"]}}}}})";
-  write_model(folder, file);
-  return folder;
-}
-
-// y[t] = x[0] + … + x[t], whole and in pieces.
-std::string save_running_sum(const std::string& folder) {
-  const Dim batch = Dim::unknown("batch"), time = Dim::unknown("time");
-  ModelFile file;
-  file.programs["predict"] = test::record(
-      [&](Recording& r) -> Values { return {ops::cumsum(r.input("x", {DType::float32, {batch, time, Dim(1)}}), 1)}; });
-  file.programs["stream"] = test::record([&](Recording& r) -> Values {
-    const Value x = r.input("x", {DType::float32, {batch, time, Dim(1)}});
-    const Value before = r.input("state", {DType::float32, {batch, Dim(1)}});
-    return {ops::cumsum(x, 1) + ops::expand_dims(before, 1), before + ops::sum(x, {1})};
-  });
-  file.json = R"({"userDefinedMetadata": {"addax": {"signatures": {
-      "predict": {"inputs": ["x"], "outputs": ["y"]},
-      "stream": {"inputs": ["x", "state"], "outputs": ["y", "state"], "states": 1}}}}})";
   write_model(folder, file);
   return folder;
 }
@@ -123,7 +98,7 @@ TEST_CASE("addresses that do not fit are refused by name, and nothing is written
 
 TEST_CASE("a run that is refused leaves the stream where it was") {
   const TemporaryFolder folder;
-  const Model model = Model::load(save_running_sum(folder / "model"));
+  const Model model = Model::load(save_running_sum(folder / "model", 1));
   Session stream(model, {{1, 2, 1}}, Session::Kind::stream);
   const float x[] = {1, 2};
   float y[] = {0, 0};
@@ -140,7 +115,7 @@ TEST_CASE("a run that is refused leaves the stream where it was") {
 
 TEST_CASE("every run and step has its twin that does not throw") {
   const TemporaryFolder folder;
-  const Model model = Model::load(save_running_sum(folder / "model"));
+  const Model model = Model::load(save_running_sum(folder / "model", 1));
   Session stream(model, {{1, 1, 1}}, {{1, 2, 1}}, Session::Kind::stream);
   const float x[] = {1, 2};
   float y[] = {0, 0};
@@ -162,7 +137,7 @@ TEST_CASE("every run and step has its twin that does not throw") {
 
 TEST_CASE("the memory of a session is that of its largest plan and of its states") {
   const TemporaryFolder folder;
-  const Model model = Model::load(save_running_sum(folder / "model"));
+  const Model model = Model::load(save_running_sum(folder / "model", 1));
   const auto bytes = [&](std::int64_t least, std::int64_t most, Session::Kind kind) {
     return Session(model, {{1, least, 1}}, {{1, most, 1}}, kind).bytes();
   };
@@ -221,7 +196,7 @@ TEST_CASE("verify leaves the variables that a prediction changes as they were, w
 
 TEST_CASE("where memory ends, a failure is a status, too") {
   const TemporaryFolder folder;
-  const Model model = Model::load(save_running_sum(folder / "model"));
+  const Model model = Model::load(save_running_sum(folder / "model", 1));
   const std::string missing = folder / "a path that no short string holds";
   Session session(model, {{1, 2, 1}});
   int refused = 0;
