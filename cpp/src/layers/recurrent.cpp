@@ -74,6 +74,7 @@ struct Recurrent {
   Cell cell;
 
   Recurrent(const Layer& l, const Value& x) : layer(l) {
+    if (l.config().flag("time_major", false)) l.config().unsupported("'time_major' is not known here");
     if (l.class_name() == "RNN") {
       inner = std::make_shared<Layer>(l.inner("cell", l.prefix()));
       cell = make_cell(*inner, x.dims());
@@ -187,6 +188,7 @@ Flows bidirectional(const Layer& l, const Flows& in) {
       l.inner(own ? "backward_layer" : "layer",
               l.prefix() + "backward_" + (own ? base_name(l.inner("backward_layer", "")) : base) + "/");
   const Config& inner = forward.config();
+  if (inner.flag("stateful", false)) c.unsupported("states that a batch leaves to the next are not known here");
   const bool sequences = inner.flag("return_sequences", false), turned = inner.flag("go_backwards", false);
   // As in Keras: a masked step's output must not carry the state of the steps before.
   const bool zeros = sequences || inner.flag("zero_output_for_mask", false);
