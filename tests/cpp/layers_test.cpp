@@ -28,12 +28,7 @@ Model load(const std::string& json, const std::vector<float>& numbers) {
 }
 
 std::string why_not(const std::string& json, const std::vector<float>& numbers) {
-  try {
-    load(json, numbers);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return test::message_of([&] { load(json, numbers); });
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -112,6 +107,8 @@ TEST_CASE("what is wrong with a topology is said, with the place") {
   const Case cases[] = {
       {edited("\"Dense\"", "\"Dance\""), "layer 'd' (Dance): this class of layer is not known here"},
       {edited("\"relu\"", "\"rely\""), "layer 'd' (Dense): the activation 'rely' is not known here"},
+      {edited("\"relu\"", "{\"class_name\": \"ReLU\", \"config\": 3}"),
+       "layer '' (ReLU): its config must be an object; found number"},
       {edited("\"units\": 2", "\"units\": 5"), "layer 'd' (Dense): weight 'd/kernel' has shape (3, 2); wanted (3, 5)"},
       {edited("\"units\": 2", "\"units\": 0"), "layer 'd' (Dense): 'units' must be positive; found 0"},
       {edited("\"units\": 2", "\"units\": 1e30"), "layer 'd' (Dense): 'units' must be a whole number"},
@@ -160,6 +157,44 @@ TEST_CASE("a chain of calls may be as long as memory is large") {
   for (int i = 1; i < 5000; ++i)
     chain += "," + add("l" + std::to_string(i), R"([[["l)" + std::to_string(i - 1) + R"(", 0, 0, {}]]])");
   CHECK(load(graph(chain, R"([["l4999", 0, 0]])"), {}).outputs().size() == 1);
+}
+
+TEST_CASE("an activation that is a layer has the options of the layer") {
+  File file = kGood;
+  const std::string relu = R"("relu")";
+  file.layers.replace(file.layers.find(relu), relu.size(),
+                      R"({"class_name": "ReLU", "config": {"name": "r", "max_value": 5, "negative_slope": 0.5}})");
+  const Tensor y = load(file.json(), kNumbers).predict(Tensor::of<float>({1, 3}, {1, 1, 1}));
+  CHECK(test::values(y) == std::vector<float>{-45.5F, 5});
+}
+
+TEST_CASE("the multiplier of a depthwise convolution is positive") {
+  const auto file = [](const char* multiplier) {
+    return File{text(R"({"class_name": "DepthwiseConv2D", "config": {"name": "d", "kernel_size": 1, "use_bias": false,
+                         "depth_multiplier": )",
+                     multiplier, R"(, "batch_input_shape": [null, 1, 1, 1]}})"),
+                R"({"name": "d/depthwise_kernel", "shape": [1, 1, 1, 2], "dtype": "float32"})",
+                {2, 3}};
+  };
+  const Tensor y = load(file("2").json(), {2, 3}).predict(Tensor::of<float>({1, 1, 1, 1}, {10}));
+  CHECK(test::values(y) == std::vector<float>{20, 30});
+  CHECK(
+      contains(why_not(file("-1").json(), {2, 3}), "layer 'd' (DepthwiseConv2D): 'depth_multiplier' must be positive"));
+}
+
+TEST_CASE("a model that calls a model twice, which calls a model twice, and so on, is not followed to its end") {
+  const auto model = [](const std::string& layers, const std::string& output) {
+    return R"({"name": "m", "class_name": "Model", "config": {"name": "m", "layers": [
+      {"name": "a", "class_name": "InputLayer", "config": {"name": "a", "batch_input_shape": [null, 2]}})" +
+           layers + R"(], "input_layers": [["a", 0, 0]], "output_layers": [)" + output + "]}}";
+  };
+  std::string inner = model("", R"(["a", 0, 0])");
+  for (int i = 0; i < 30; ++i) {
+    inner.insert(inner.size() - 1, R"(, "inbound_nodes": [[["a", 0, 0]], [["m", 1, 0]]])");
+    inner = model("," + inner, R"(["m", 2, 0])");
+  }
+  CHECK(contains(why_not(R"({"modelTopology": )" + inner + "}", {}),
+                 "the model calls its layers more than 100000 times"));
 }
 
 TEST_CASE("models within models are not as deep as the stack") {

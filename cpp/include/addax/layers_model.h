@@ -25,9 +25,9 @@ namespace ADDAX_API addax {
 /// weights. Sizes that the file leaves open stay open, dtypes are the file's (TensorFlow.js says float32 of ids, too).
 /// Weights are mapped as by Model::load; quantized ones become floats.
 ///
-/// Throws Error(io) if a file cannot be opened; Error(value) that names the place if the topology does not fit together
-/// or to the weights; Error(unsupported) for a graph model, and that names the layer for a class or option that is not
-/// known here (docs/interop.md lists them: Python knows more, and `addax convert` writes what Model::load takes).
+/// Throws Error(io) if a file cannot be opened; Error(value) for a graph model, and that names the place if the
+/// topology does not fit together or to the weights; Error(unsupported) that names the layer for a class or option that
+/// is not known here (Python knows more, and `addax convert` writes what Model::load takes).
 Model load_layers_model(const std::string& path);
 /// The text of model.json and the bytes of the weights files one after the other, borrowed as by Model::load.
 Model load_layers_model(std::string_view json, std::span<const std::uint8_t> weights);

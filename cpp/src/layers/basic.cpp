@@ -55,7 +55,7 @@ Flows elu(const Layer& l, const Flows& in) {
 
 Flows prelu(const Layer& l, const Flows& in) {
   const Value& x = in[0].value;
-  const Value alpha = l.weight("alpha", Sizes(static_cast<std::size_t>(std::max(0, x.rank() - 1)), -1));
+  const Value alpha = l.weight("alpha", Sizes(static_cast<std::size_t>(std::max(0, x.rank() - 1)), kAnySize));
   return {{apply("relu", {x}) - alpha * apply("relu", {-x})}};
 }
 

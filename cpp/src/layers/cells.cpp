@@ -147,7 +147,7 @@ Cell stacked(const Layer& l, const Dims& inputs) {
   Cell stack;
   for (std::size_t i = 0; i < entries->size(); ++i) {
     const std::string prefix = text(l.prefix(), "RNNCell_", i, "/");
-    auto layer = std::make_shared<Layer>((*entries)[i], prefix, l.weights(), l.depth() + 1);
+    auto layer = std::make_shared<Layer>((*entries)[i], prefix, l.shared());
     Cell cell = make_cell(*layer, below);
     below = cell.output;
     stack.states.insert(stack.states.end(), cell.states.begin(), cell.states.end());

@@ -48,6 +48,8 @@ std::int64_t Config::size(std::string_view key) const {
   return value;
 }
 
+std::int64_t Config::size(std::string_view key, std::int64_t fallback) const { return has(key) ? size(key) : fallback; }
+
 double Config::number(std::string_view key, double fallback) const {
   const Json* const found = find(key);
   if (found == nullptr) return fallback;

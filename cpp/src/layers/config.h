@@ -37,6 +37,7 @@ class Config {
   std::int64_t integer(std::string_view key) const;
   std::int64_t integer(std::string_view key, std::int64_t fallback) const;
   std::int64_t size(std::string_view key) const;  // positive, and small enough to be multiplied
+  std::int64_t size(std::string_view key, std::int64_t fallback) const;
   double number(std::string_view key, double fallback) const;
   bool flag(std::string_view key, bool fallback) const;
   std::string text(std::string_view key, std::string_view fallback) const;

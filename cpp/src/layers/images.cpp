@@ -10,10 +10,11 @@ using namespace addax::ops;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
-// "Conv2D" → 2.
-int rank_of(const Layer& l) {
-  const auto digit = l.class_name().find_first_of("123");
-  return digit == std::string::npos ? 2 : l.class_name()[digit] - '0';
+// "Conv2D" → 2, the spatial axes of its input, which has a batch and channels besides.
+int spatial_rank(const Layer& l, const Flow& x) {
+  const int rank = l.class_name()[l.class_name().find_first_of("123")] - '0';
+  l.require_rank(x, rank + 2);
+  return rank;
 }
 
 struct Windows {
@@ -46,13 +47,13 @@ Value finish(const Layer& l, Value y, std::int64_t filters) {
 
 Flows conv(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   Windows w(c, rank);
-  const std::int64_t filters = c.size("filters"), groups = c.integer("groups", 1);
+  const std::int64_t filters = c.size("filters"), groups = c.size("groups", 1);
   return {{with_channels_last(c, in[0].value, [&](Value x) {
     const std::int64_t channels = l.known(x, -1);
-    if (groups < 1 || channels % groups != 0) c.error(groups, " groups of ", channels, " channels");
+    if (channels % groups != 0)
+      c.error(channels, " channels of the input cannot be shared out evenly among ", groups, " groups");
     if (w.padding == "causal" && rank == 1) {
       x = pad(x, {0, w.dilation[0] * (w.kernel[0] - 1), 0}, {0, 0, 0});
       w.padding = "valid";
@@ -71,10 +72,9 @@ Value depthwise(const Layer& l, const Windows& w, const Value& x, std::int64_t m
 
 Flows depthwise_conv(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   const Windows w(c, rank);
-  const std::int64_t multiplier = c.integer("depth_multiplier", 1);
+  const std::int64_t multiplier = c.size("depth_multiplier", 1);
   return {{with_channels_last(c, in[0].value, [&](const Value& x) {
     return finish(l, depthwise(l, w, x, multiplier), l.known(x, -1) * multiplier);
   })}};
@@ -82,13 +82,12 @@ Flows depthwise_conv(const Layer& l, const Flows& in) {
 
 Flows separable_conv(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   const Windows w(c, rank);
   const std::int64_t filters = c.size("filters");
   return {{with_channels_last(c, in[0].value, [&](const Value& x) {
     // TensorFlow.js leaves the multiplier out of the config: the kernel knows it.
-    const Value y = depthwise(l, w, x, c.integer("depth_multiplier", -1));
+    const Value y = depthwise(l, w, x, c.size("depth_multiplier", kAnySize));
     Sizes pointwise(at(rank), 1);
     pointwise.insert(pointwise.end(), {l.known(y, -1), filters});
     const Sizes ones(at(rank), 1);
@@ -124,8 +123,7 @@ Transposed transposed(const Dim& size, std::int64_t kernel, std::int64_t stride,
 
 Flows conv_transpose(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   const Windows w(c, rank);
   const std::int64_t filters = c.size("filters");
   if (w.padding != "same" && w.padding != "valid") c.error("'padding' is '", w.padding.substr(0, 60), "'");
@@ -161,8 +159,7 @@ Flows conv_transpose(const Layer& l, const Flows& in) {
 template <bool kMax>
 Flows pool(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   const Sizes size = c.sizes("pool_size", rank, 2);
   const Sizes strides = c.has("strides") ? c.sizes("strides", rank, 1) : size;
   return {{with_channels_last(c, in[0].value, [&](const Value& x) {
@@ -174,8 +171,7 @@ Flows pool(const Layer& l, const Flows& in) {
 template <bool kMax>
 Flows global_pool(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   const Value& x = in[0].value;
   const int first = channels_first(c) ? 2 : 1;
   Axes axes;
@@ -191,8 +187,7 @@ Flows global_pool(const Layer& l, const Flows& in) {
 
 Flows zero_padding(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   const std::vector<Sizes> pairs = c.pairs("padding", rank, 1);
   const int first = rank > 1 && channels_first(c) ? 2 : 1;
   Dims low(at(rank + 2), Dim(0)), high = low;
@@ -207,8 +202,7 @@ Value cut(const Value& x, const Dims& start, const Dims& stop) { return slice(x,
 
 Flows cropping(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   const std::vector<Sizes> pairs = c.pairs("cropping", rank, rank == 1 ? 1 : 0);
   const int first = rank > 1 && channels_first(c) ? 2 : 1;
   const Value& x = in[0].value;
@@ -238,8 +232,7 @@ Value resized(const Value& x, const Dims& size, const std::string& method) {
 
 Flows up_sampling(const Layer& l, const Flows& in) {
   const Config& c = l.config();
-  const int rank = rank_of(l);
-  l.require_rank(in[0], rank + 2);
+  const int rank = spatial_rank(l, in[0]);
   const Sizes size = c.sizes("size", rank, 2);
   const std::string method = c.text("interpolation", "nearest");
   if (method != "nearest" && (method != "bilinear" || rank != 2))

@@ -1,6 +1,7 @@
 #include "layers/layer.h"
 
 #include <algorithm>
+#include <cctype>
 #include <unordered_map>
 
 #include "ops/operation.h"
@@ -8,8 +9,8 @@
 namespace addax::layers {
 namespace {
 
-// Models within models, wrappers within wrappers.
-constexpr int kDeepest = 64;
+// A model within a model within a model, each called twice by the one around it: a short file is without end.
+constexpr std::int64_t kMostCalls = 100'000;
 
 const Builder* find_builder(std::string_view class_name) {
   static const auto* const builders = [] {
@@ -27,10 +28,11 @@ std::string class_in(const Json& entry) {
   return file::string(file::member(entry, "class_name", Json::value_t::string, "modelTopology: a layer"), "class_name");
 }
 
+// Old files have a list of layers for the config of a Sequential.
 const Json& config_in(const Json& entry) {
   static const Json kEmpty = Json::object();
   const auto found = entry.find("config");
-  return found == entry.end() || !found->is_object() ? kEmpty : *found;
+  return found == entry.end() || found->is_array() ? kEmpty : *found;
 }
 
 }  // namespace
@@ -43,28 +45,25 @@ std::string name_in(const Json& entry) {
   return config == entry.end() ? "" : name_in(*config);
 }
 
-Layer::Layer(const Json& entry, std::string prefix, Weights& weights, int depth)
+Layer::Layer(const Json& entry, std::string prefix, Shared& shared)
     : entry_(entry),
       class_name_(class_in(entry)),
       config_(config_in(entry), text("layer '", name_in(entry).substr(0, 80), "' (", class_name_.substr(0, 80), ")")),
       prefix_(std::move(prefix)),
-      weights_(weights),
-      depth_(depth) {
-  if (depth > kDeepest) config_.error("it lies more than ", kDeepest, " layers deep");
-}
+      shared_(shared) {}
 
 Value Layer::weight(const std::string& leaf, const Sizes& shape) const {
-  const VariablePtr& found = weights_.take(prefix_ + leaf);
+  const VariablePtr& found = shared_.weights.take(prefix_ + leaf);
   const Shape& seen = found->shape();
   bool fits = seen.rank() == static_cast<int>(shape.size());
   for (int i = 0; fits && i < seen.rank(); ++i) {
     const std::int64_t wanted = shape[static_cast<std::size_t>(i)];
-    fits = wanted < 0 || seen[i] == wanted;
+    fits = wanted == kAnySize || seen[i] == wanted;
   }
   if (!fits) {
     std::string wanted;
     for (const std::int64_t size : shape)
-      wanted += (wanted.empty() ? "" : ", ") + (size < 0 ? std::string("any") : std::to_string(size));
+      wanted += (wanted.empty() ? "" : ", ") + (size == kAnySize ? std::string("any") : std::to_string(size));
     config_.error("weight '", found->name().substr(0, 120), "' has shape ", seen, "; wanted (", wanted, ")");
   }
   if (found->dtype() != DType::float32)
@@ -76,9 +75,10 @@ Value Layer::activate(const Value& x, std::string_view key, std::string_view fal
   const Json* const found = config_.find(key);
   if (found == nullptr) return activation(fallback, x, config_);
   if (found->is_string()) return activation(found->get<std::string>(), x, config_);
-  // {"class_name": …, "config": …}: of a function or of a layer without options.
+  // {"class_name": …, "config": …}: a layer with its options, or a function.
   if (found->is_object() && found->contains("class_name") && (*found)["class_name"].is_string()) {
-    std::string name = (*found)["class_name"].get<std::string>();
+    auto name = (*found)["class_name"].get<std::string>();
+    if (find_builder(name) != nullptr) return inner(key, prefix_).call({{x}}).front().value;
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
     return activation(name, x, config_);
   }
@@ -88,7 +88,7 @@ Value Layer::activate(const Value& x, std::string_view key, std::string_view fal
 Layer Layer::inner(std::string_view key, const std::string& prefix) const {
   const Json* const found = config_.find(key);
   if (found == nullptr || !found->is_object()) config_.error("its config lacks '", key, "'");
-  return Layer(*found, prefix, weights_, depth_ + 1);
+  return Layer(*found, prefix, shared_);
 }
 
 void Layer::require_rank(const Flow& x, int rank) const {
@@ -102,6 +102,7 @@ std::int64_t Layer::known(const Value& x, int axis) const {
 }
 
 Flows Layer::call(const Flows& inputs) const {
+  if (++shared_.calls > kMostCalls) config_.error("the model calls its layers more than ", kMostCalls, " times");
   if (is_network(class_name_)) return call_network(*this, inputs);
   const Builder* const builder = find_builder(class_name_);
   if (builder == nullptr)

@@ -20,30 +20,39 @@ struct Flow {
 };
 using Flows = std::vector<Flow>;
 
-// One layer of the topology. `prefix` stands before the names of its weights: "dense/".
+inline constexpr std::int64_t kAnySize = -1;
+
+// What all layers of a topology share.
+struct Shared {
+  Weights weights;
+  std::int64_t calls = 0;  // of layers, so far
+};
+
+// One layer of the topology. `prefix` stands before the names of its weights: "dense/". Layers lie in one another no
+// deeper than the JSON does.
 class Layer {
  public:
-  Layer(const Json& entry, std::string prefix, Weights& weights, int depth = 0);
+  Layer(const Json& entry, std::string prefix, Shared& shared);
 
   const std::string& class_name() const { return class_name_; }
   const Config& config() const { return config_; }
-  int depth() const { return depth_; }  // of nested models and wrappers
 
-  // The weight `prefix + leaf`; throws Error(value) unless it has this shape and is float32. A size of -1 is any.
+  // The weight `prefix + leaf`; throws Error(value) unless it has this shape, in which sizes may be kAnySize, and is
+  // float32.
   Value weight(const std::string& leaf, const Sizes& shape) const;
-  bool has_weight(const std::string& leaf) const { return weights_.has(prefix_ + leaf); }
   Value activate(const Value& x, std::string_view key = "activation", std::string_view fallback = "linear") const;
 
   // A layer within this one, under `key` of its config, with the prefix that TensorFlow.js gives it.
   Layer inner(std::string_view key, const std::string& prefix) const;
   const std::string& prefix() const { return prefix_; }
-  Weights& weights() const { return weights_; }
+  Shared& shared() const { return shared_; }
   const Json& entry() const { return entry_; }
 
   void require_rank(const Flow& x, int rank) const;
   std::int64_t known(const Value& x, int axis) const;  // the size of an axis; negative ones count from the end
 
-  // Records the layer. Errors of operations are said of the layer.
+  // Records the layer. Errors of operations are said of the layer. Throws Error(value) if the topology calls its layers
+  // more often than any model does.
   Flows call(const Flows& inputs) const;
 
  private:
@@ -51,8 +60,7 @@ class Layer {
   std::string class_name_;
   Config config_;
   std::string prefix_;
-  Weights& weights_;
-  int depth_;
+  Shared& shared_;
 };
 
 // What becomes of the masks of a layer's inputs.

@@ -35,18 +35,18 @@ ProgramPtr record(const layers::Layer& model) {
 }
 
 std::shared_ptr<ModelImpl> with_layers(file::Document document) {
-  const Json json = document.json;
+  const Json* const programs = file::find_in_section(document.json, "programs");
+  if (programs != nullptr && !programs->empty()) return make_model(std::move(document));
+  const Json topology = topology_of(document.json);
   std::shared_ptr<ModelImpl> impl = make_model(std::move(document));
-  if (!impl->programs.empty()) return impl;
-  const Json topology = topology_of(json);
   std::vector<VariablePtr> variables;
   for (const ModelImpl::Weight& weight : impl->weights)
     if (weight.group.empty()) variables.push_back(weight.variable);
-  layers::Weights weights(variables);
-  const layers::Layer model(topology, "", weights);
+  layers::Shared shared{layers::Weights(variables)};
+  const layers::Layer model(topology, "", shared);
   if (!layers::is_network(model.class_name())) model.config().unsupported("the file describes no model of layers");
   const ProgramPtr program = record(model);
-  weights.require_all_taken();
+  shared.weights.require_all_taken();
   std::vector<std::string> names = layers::output_names_of(model, program->outputs.size());
   impl->set_predict(program, std::move(names));
   return impl;

@@ -1,6 +1,5 @@
 // Layers of several inputs.
 #include <algorithm>
-#include <functional>
 
 #include "layers/layer.h"
 

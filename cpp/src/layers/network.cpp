@@ -2,6 +2,7 @@
 #include "layers/network.h"
 
 #include <map>
+#include <set>
 #include <unordered_map>
 
 namespace addax::layers {
@@ -30,7 +31,7 @@ std::string name_of(const Json& entry, const Config& model) {
 }
 
 Layer layer_of(const Json& entry, const Layer& model) {
-  return Layer(entry, name_of(entry, model.config()) + "/", model.weights(), model.depth() + 1);
+  return Layer(entry, name_of(entry, model.config()) + "/", model.shared());
 }
 
 bool is_input(const Json& entry) {
@@ -141,7 +142,7 @@ class Graph {
 
   void compute(const Reference& wanted) {
     std::vector<Reference> open{wanted};
-    std::map<std::pair<std::string, std::int64_t>, bool> waiting;
+    std::set<std::pair<std::string, std::int64_t>> waiting;
     while (!open.empty()) {
       const Reference at = open.back();
       if (found(at) != nullptr) {
@@ -164,7 +165,7 @@ class Graph {
       }
       if (missing.empty()) {
         calls.results[at.call] = layer_of(*calls.entry, model_).call(flows);
-      } else if (!waiting.emplace(std::pair(at.layer, at.call), true).second) {
+      } else if (!waiting.emplace(at.layer, at.call).second) {
         model_.config().error("layer '", at.layer.substr(0, 80), "' waits for its own output: the graph has a cycle");
       }
       open.insert(open.end(), missing.begin(), missing.end());

@@ -18,7 +18,6 @@ class Weights {
 
   // Throws Error(value) if the file has no such weight. The same name gives the same variable each time.
   const VariablePtr& take(const std::string& name);
-  bool has(const std::string& name) const { return find(name) != nullptr; }
   // Throws Error(value) that names weights which no layer has taken.
   void require_all_taken() const;
 
