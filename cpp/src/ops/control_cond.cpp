@@ -12,8 +12,6 @@
 namespace addax::ops {
 namespace {
 
-std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
 // The inputs that a body takes must be those given, from input `first` on.
 void require_inputs(const Infer& in, const Program& body, int first) {
   require_no_variables(in, body);

@@ -5,11 +5,6 @@
 #include "addax/ops.h"
 
 namespace addax::ops {
-namespace {
-
-std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
-}  // namespace
 
 void require_specs(const Infer& in, const Spec& seen, const Spec& wanted, std::string_view what) {
   bool fits = seen.dtype == wanted.dtype && seen.dims.size() == wanted.dims.size();

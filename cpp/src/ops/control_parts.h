@@ -17,6 +17,8 @@ Operation scan_operation();
 Operation while_operation();
 Operation cond_operation();
 
+inline std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
 // ---- Shape rules.
 
 // Sizes that are not known on both sides may differ.

@@ -13,8 +13,6 @@
 namespace addax::ops {
 namespace {
 
-std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
 Spec stacked(const Spec& spec, const Dim& length) {
   Spec result = spec;
   result.dims.insert(result.dims.begin(), length);
@@ -98,95 +96,108 @@ void scan_run(const Run& r) {
 
 // The body runs again from each step's carry with a tape open. What flows back: the carries' gradients from step to
 // step, the captured values' summed, the sequences' stacked.
-Values scan_gradient(const Gradient& g) {
-  const Attributes& a = g.attributes();
-  const ProgramPtr body = a.program("body");
-  const std::size_t carries = at(a.axis("carries")), sequences = at(a.axis("sequences"));
-  const std::size_t results = body->outputs.size();
-  const std::size_t captures = at(g.count()) - carries - sequences;
-
-  Values captured, differentiable;
-  for (std::size_t i = 0; i < captures; ++i) captured.push_back(g.input(static_cast<int>(carries + sequences + i)));
-  std::vector<std::size_t> capture_index;
-  for (std::size_t i = 0; i < captures; ++i)
-    if (g.wanted(static_cast<int>(carries + sequences + i))) capture_index.push_back(i);
-
-  Values init, xs;
-  std::vector<std::size_t> floating;  // carries with a gradient
-  for (std::size_t i = 0; i < carries; ++i) {
-    if (!is_floating(g.input(static_cast<int>(i)).dtype())) continue;
-    floating.push_back(i);
-    init.push_back(g.upstream(static_cast<int>(i)));
-  }
-  for (const std::size_t i : capture_index) init.push_back(zeros_like(captured[i]));
-  for (std::size_t i = 0; i < carries; ++i) xs.push_back(g.output(static_cast<int>(results + i)));
-  for (std::size_t i = 0; i < sequences; ++i) xs.push_back(g.input(static_cast<int>(carries + i)));
-  std::vector<std::size_t> upstream_ys;
-  for (std::size_t i = carries; i < results; ++i) {
-    if (!g.has_upstream(static_cast<int>(i))) continue;
-    upstream_ys.push_back(i);
-    xs.push_back(g.upstream(static_cast<int>(i)));
-  }
-  // A gradient of the kept carries themselves (second derivatives) adds to the carries' gradient at their step.
-  std::vector<std::size_t> upstream_kept;
-  for (const std::size_t i : floating) {
-    if (!g.has_upstream(static_cast<int>(results + i))) continue;
-    upstream_kept.push_back(i);
-    xs.push_back(g.upstream(static_cast<int>(results + i)));
+class ScanGradient {
+ public:
+  explicit ScanGradient(const Gradient& g)
+      : g_(g),
+        body_(*g.attributes().program("body")),
+        carries_(at(g.attributes().axis("carries"))),
+        sequences_(at(g.attributes().axis("sequences"))) {
+    for (std::size_t i = carries_ + sequences_; i < at(g.count()); ++i) {
+      if (wanted(i)) wanted_captures_.push_back(captured_.size());
+      captured_.push_back(input(i));
+    }
+    for (std::size_t i = 0; i < carries_; ++i)
+      if (is_floating(input(i).dtype())) floating_.push_back(i);
+    const std::size_t results = body_.outputs.size();
+    for (std::size_t i = carries_; i < results; ++i)
+      if (has_upstream(i)) upstream_ys_.push_back(i);
+    for (std::size_t i = 0; i < floating_.size(); ++i)
+      if (has_upstream(results + floating_[i])) upstream_kept_.push_back(i);
   }
 
-  const auto step = [&](const Values& carry, const Values& x) {
-    const Values state = part(x, 0, carries), input = part(x, carries, sequences);
+  Values run() const {
+    const std::size_t results = body_.outputs.size();
+    Values init, xs;
+    for (const std::size_t i : floating_) init.push_back(upstream(i));
+    for (const std::size_t i : wanted_captures_) init.push_back(zeros_like(captured_[i]));
+    for (std::size_t i = 0; i < carries_; ++i) xs.push_back(g_.output(static_cast<int>(results + i)));
+    for (std::size_t i = 0; i < sequences_; ++i) xs.push_back(input(carries_ + i));
+    for (const std::size_t i : upstream_ys_) xs.push_back(upstream(i));
+    for (const std::size_t i : upstream_kept_) xs.push_back(upstream(results + floating_[i]));
+    const auto body = [this](const Values& carry, const Values& x) { return step(carry, x); };
+    const Attributes& a = g_.attributes();
+    const ScanResult back = scan(body, init, xs, a.dim("length"), !a.flag("reverse"));
+
+    Values result(at(g_.count()));
+    for (std::size_t i = 0; i < floating_.size(); ++i) result[floating_[i]] = back.carry[i];
+    std::size_t next = 0;
+    for (std::size_t i = carries_; i < carries_ + sequences_; ++i)
+      if (wanted(i)) result[i] = back.ys[next++];
+    for (std::size_t i = 0; i < wanted_captures_.size(); ++i)
+      result[carries_ + sequences_ + wanted_captures_[i]] = back.carry[floating_.size() + i];
+    return result;
+  }
+
+ private:
+  Value input(std::size_t i) const { return g_.input(static_cast<int>(i)); }
+  bool wanted(std::size_t i) const { return g_.wanted(static_cast<int>(i)); }
+  bool has_upstream(std::size_t i) const { return g_.has_upstream(static_cast<int>(i)); }
+  Value upstream(std::size_t i) const { return g_.upstream(static_cast<int>(i)); }
+
+  // From the gradients of the carries after the step and the sums for the captured values so far to those before it,
+  // and the gradients of the step's elements.
+  std::pair<Values, Values> step(const Values& carry, const Values& x) const {
+    const Values state = part(x, 0, carries_), elements = part(x, carries_, sequences_);
     Values sources;
-    for (const std::size_t i : floating) sources.push_back(state[i]);
-    for (std::size_t i = 0; i < sequences; ++i)
-      sources.push_back(g.wanted(static_cast<int>(carries + i)) ? input[i] : Value());
-    for (const std::size_t i : capture_index) sources.push_back(captured[i]);
+    for (const std::size_t i : floating_) sources.push_back(state[i]);
+    for (std::size_t i = 0; i < sequences_; ++i) sources.push_back(wanted(carries_ + i) ? elements[i] : Value());
+    for (const std::size_t i : wanted_captures_) sources.push_back(captured_[i]);
 
     Tape tape(false, false);
     for (const Value& source : sources)
       if (source) tape.watch(source);
     tape.start();
-    const Values out = inline_program(*body, concat({state, input, captured}));
+    const Values out = inline_program(body_, concat({state, elements, captured_}));
     tape.stop();
-    Values targets, upstream;
-    for (std::size_t i = 0; i < floating.size(); ++i) {
-      targets.push_back(out[floating[i]]);
-      upstream.push_back(carry[i]);
+    Values targets, seeds = part(carry, 0, floating_.size());
+    for (const std::size_t i : floating_) targets.push_back(out[i]);
+    const std::size_t ys = carries_ + sequences_, kept = ys + upstream_ys_.size();  // where they begin in x
+    for (std::size_t i = 0; i < upstream_ys_.size(); ++i) {
+      targets.push_back(out[upstream_ys_[i]]);
+      seeds.push_back(x[ys + i]);
     }
-    for (std::size_t i = 0; i < upstream_ys.size(); ++i) {
-      targets.push_back(out[upstream_ys[i]]);
-      upstream.push_back(x[carries + sequences + i]);
-    }
-    const Values gradients = tape.gradient(targets, sources, upstream);
+    const Values gradients = tape.gradient(targets, sources, seeds);
 
     Values next, dx;
-    for (std::size_t i = 0; i < floating.size(); ++i) next.push_back(or_zeros(gradients[i], state[floating[i]]));
-    for (std::size_t i = 0; i < upstream_kept.size(); ++i) {
-      const auto place = std::find(floating.begin(), floating.end(), upstream_kept[i]) - floating.begin();
-      Value& sum = next[static_cast<std::size_t>(place)];
-      sum = add(sum, x[carries + sequences + upstream_ys.size() + i]);
+    for (std::size_t i = 0; i < floating_.size(); ++i) next.push_back(or_zeros(gradients[i], state[floating_[i]]));
+    for (std::size_t i = 0; i < upstream_kept_.size(); ++i) {
+      Value& sum = next[upstream_kept_[i]];
+      sum = add(sum, x[kept + i]);
     }
-    for (std::size_t i = 0; i < capture_index.size(); ++i) {
-      const Value& gradient = gradients[floating.size() + sequences + i];
-      const Value& sum = carry[floating.size() + i];
+    for (std::size_t i = 0; i < wanted_captures_.size(); ++i) {
+      const Value& gradient = gradients[floating_.size() + sequences_ + i];
+      const Value& sum = carry[floating_.size() + i];
       next.push_back(gradient ? add(sum, gradient) : sum);
     }
-    for (std::size_t i = 0; i < sequences; ++i)
-      if (g.wanted(static_cast<int>(carries + i))) dx.push_back(or_zeros(gradients[floating.size() + i], input[i]));
-    return std::pair(next, dx);
-  };
-  const ScanResult back = scan(step, init, xs, a.dim("length"), !a.flag("reverse"));
+    for (std::size_t i = 0; i < sequences_; ++i)
+      if (wanted(carries_ + i)) dx.push_back(or_zeros(gradients[floating_.size() + i], elements[i]));
+    return {next, dx};
+  }
 
-  Values result(at(g.count()));
-  for (std::size_t i = 0; i < floating.size(); ++i) result[floating[i]] = back.carry[i];
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < sequences; ++i)
-    if (g.wanted(static_cast<int>(carries + i))) result[carries + i] = back.ys[next++];
-  for (std::size_t i = 0; i < capture_index.size(); ++i)
-    result[carries + sequences + capture_index[i]] = back.carry[floating.size() + i];
-  return result;
-}
+  const Gradient& g_;
+  const Program& body_;
+  const std::size_t carries_, sequences_;
+  Values captured_;
+  std::vector<std::size_t> wanted_captures_;  // those with a gradient
+  std::vector<std::size_t> floating_;         // carries with a gradient
+  std::vector<std::size_t> upstream_ys_;      // results of the body behind the carries that have a gradient
+  // Of `floating_`, those whose kept values have a gradient themselves (second derivatives): it adds to the carry's at
+  // its step.
+  std::vector<std::size_t> upstream_kept_;
+};
+
+Values scan_gradient(const Gradient& g) { return ScanGradient(g).run(); }
 
 // Moves the inputs at `from` (positions, ascending) so that they stand at `to`, `to + 1`, ….
 ProgramPtr move_inputs(const ProgramPtr& program, const std::vector<std::size_t>& from, std::size_t to) {

@@ -7,8 +7,6 @@
 namespace addax::ops {
 namespace {
 
-std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
 Specs while_infer(const Infer& in) {
   const Attributes& a = in.attributes();
   const int count = a.axis("values"), condition_captures = a.axis("condition_captures");

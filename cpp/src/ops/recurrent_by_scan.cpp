@@ -2,6 +2,7 @@
 #include "addax/control.h"
 #include "addax/ops.h"
 #include "addax/tape.h"
+#include "ops/composed.h"
 #include "ops/recurrent.h"
 
 namespace addax::ops {
@@ -128,13 +129,7 @@ Values recurrent_gradient_by_scan(const Gradient& g) {
   tape.start();
   const Values outputs = by_scan(g.operation(), g.attributes(), inputs);
   tape.stop();
-  Values targets, upstream;
-  for (int i = 0; i < g.output_count(); ++i) {
-    if (!g.has_upstream(i)) continue;
-    targets.push_back(outputs[static_cast<std::size_t>(i)]);
-    upstream.push_back(g.upstream(i));
-  }
-  return tape.gradient(targets, sources, upstream);
+  return backward(g, tape, outputs, sources);
 }
 
 }  // namespace addax::ops
