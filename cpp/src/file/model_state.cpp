@@ -24,7 +24,8 @@ void scale_momentum(const Json& json, std::vector<NamedTensor>& weights) {
   const Json* const made_of = find_in_section(json, "momentumForTfjs");
   const Json::json_pointer path("/trainingConfig/optimizer_config/config/learningRate");
   if (made_of == nullptr || !made_of->is_object() || !json.contains(path) || !json.at(path).is_number()) return;
-  const auto factor = static_cast<float>(-1 / json.at(path).get<double>());
+  const auto rate = json.at(path).get<double>();
+  const auto factor = static_cast<float>(rate == 0 ? 0 : -1 / rate);  // steps of 0 say nothing of gradients
   const auto find = [&](const std::string& name) {
     return std::find_if(weights.begin(), weights.end(), [&](const NamedTensor& w) { return w.name == name; });
   };

@@ -215,7 +215,8 @@ def test_sessions_in_many_threads_give_what_one_gives(library, tmp_path):
         assert all(pool.map(work, range(16)))
 
 
-def test_momentum_is_written_for_tensorflow_js_anew(library, tmp_path):
+@pytest.mark.parametrize(("rate", "factor"), [(0.25, -4), (0.0, 0)])
+def test_momentum_is_written_for_tensorflow_js_anew(library, tmp_path, rate, factor):
     """It keeps sums of gradients, -1 / rate times our state, in the file beside that."""
     case = make("mlp_adam")
     case.model.compile(keras.optimizers.SGD(0.5, momentum=0.9), "sparse_categorical_crossentropy")
@@ -223,7 +224,7 @@ def test_momentum_is_written_for_tensorflow_js_anew(library, tmp_path):
     case.model.save(tmp_path / "m")
     native = Model(library, tmp_path / "m")
     native.step("train_on_batch", *case.batch(1))
-    native.learning_rate = 0.25
+    native.learning_rate = rate
     native.save(tmp_path / "native")
     text, weights, _ = _core.read_model(str(tmp_path / "native"))
     values = {name: np.asarray(tensor) for name, tensor, _ in weights}
@@ -231,4 +232,4 @@ def test_momentum_is_written_for_tensorflow_js_anew(library, tmp_path):
     assert len(made_of) == 6
     for scaled, ours in made_of.items():
         assert np.abs(values[ours]).max() > 0
-        np.testing.assert_allclose(values[scaled], values[ours] * -4, rtol=1e-6)
+        np.testing.assert_allclose(values[scaled], values[ours] * factor, rtol=1e-6)
