@@ -110,7 +110,7 @@ def test_weights_become_a_model_with_the_model_that_they_belong_to(saved, tmp_pa
 
 def test_the_size_is_that_of_all_files_of_the_weights(saved, tmp_path):
     model = keras.models.load_model(saved / "folder")
-    model.save_weights(tmp_path / "w.weights.json", max_shard_size=3000 / 2**30)
+    model.save_weights(tmp_path / "w.weights.json", max_shard_size=1000 / 2**30)
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert len(list(tmp_path.iterdir())) > 2
     target = tmp_path / "out"
