@@ -1,6 +1,7 @@
 // Topologies of TensorFlow.js as programs, and what is wrong with them. Parity with Python is tested from there.
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <cstring>
 
 #include "addax/layers_model.h"
@@ -49,6 +50,52 @@ std::string graph(const std::string& nodes, const std::string& outputs = R"([["c
 std::string add(const std::string& name, const std::string& inbound) {
   return R"({"name": ")" + name + R"(", "class_name": "Add", "config": {"name": ")" + name +
          R"("}, "inbound_nodes": )" + inbound + "}";
+}
+
+// Layers of many kinds in a graph, from (batch, 5, 6, 1); all weights together have kManyNumbers numbers.
+constexpr std::size_t kManyNumbers = 92;
+std::string many_layers() {
+  const auto layer = [](const char* class_name, const char* config, const char* inbound) {
+    return text(R"(,{"name": ")", class_name, R"(", "class_name": ")", class_name, R"(", "config": {"name": ")",
+                class_name, R"(", )", config, R"(}, "inbound_nodes": [[)", inbound, "]]}");
+  };
+  const auto weight = [](const char* name, const char* shape) {
+    return text(R"({"name": ")", name, R"(", "shape": [)", shape, R"(], "dtype": "float32"})");
+  };
+  const std::string layers =
+      layer("Conv2D", R"("filters": 2, "kernel_size": [2, 1], "strides": [1, 2], "dilation_rate": [1, 1], "groups": 1)",
+            R"(["a", 0, 0])") +
+      layer("DepthwiseConv2D", R"("kernel_size": 2, "depth_multiplier": 1, "padding": "same")", R"(["Conv2D", 0, 0])") +
+      layer("Conv2DTranspose", R"("filters": 1, "kernel_size": [2, 2], "strides": [2, 2], "output_padding": [1, 1])",
+            R"(["DepthwiseConv2D", 0, 0])") +
+      layer("ZeroPadding2D", R"("padding": [[1, 0], [0, 2]])", R"(["Conv2DTranspose", 0, 0])") +
+      layer("Cropping2D", R"("cropping": [[1, 0], [0, 1]])", R"(["ZeroPadding2D", 0, 0])") +
+      layer("MaxPooling2D", R"("pool_size": [2, 2], "strides": [1, 1])", R"(["Cropping2D", 0, 0])") +
+      layer("AveragePooling2D", R"("pool_size": [2, 2], "strides": null, "padding": "same")",
+            R"(["Cropping2D", 0, 0])") +
+      layer("UpSampling2D", R"("size": [2, 1])", R"(["AveragePooling2D", 0, 0])") +
+      layer("CenterCrop", R"("height": 2, "width": 2)", R"(["UpSampling2D", 0, 0])") +
+      layer("Reshape", R"("target_shape": [2, -1])", R"(["CenterCrop", 0, 0])") +
+      layer("Permute", R"("dims": [2, 1])", R"(["Reshape", 0, 0])") +
+      layer("LayerNormalization", R"("axis": [-1], "scale": false, "center": false)", R"(["Permute", 0, 0])") +
+      layer("Dot", R"("axes": [1, 2])", R"(["LayerNormalization", 0, 0], ["Reshape", 0, 0])") +
+      layer("LSTM", R"("units": 2, "return_sequences": true, "recurrent_activation": "sigmoid")", R"(["Dot", 0, 0])") +
+      layer("Softmax", R"("axis": -1)", R"(["LSTM", 0, 0])") +
+      layer("Concatenate", R"("axis": 1)", R"(["Softmax", 0, 0], ["LSTM", 0, 0])") +
+      layer("Flatten", R"("data_format": "channels_last")", R"(["Concatenate", 0, 0])") +
+      layer("Dense", R"("units": 3)", R"(["Flatten", 0, 0])") +
+      layer("RepeatVector", R"("n": 3)", R"(["Dense", 0, 0])") +
+      layer("CategoryEncoding", R"("num_tokens": 4, "output_mode": "count")", R"(["RepeatVector", 0, 0])");
+  return text(
+      R"({"modelTopology": {"class_name": "Model", "config": {"name": "m", "layers": [
+      {"name": "a", "class_name": "InputLayer", "config": {"name": "a", "batch_input_shape": [null, 5, 6, 1]}})",
+      layers, R"(], "input_layers": [["a", 0, 0]],
+      "output_layers": [["MaxPooling2D", 0, 0], ["CategoryEncoding", 0, 0]]}}, "weightsManifest": [{"paths": ["w.bin"], "weights": [)",
+      weight("Conv2D/kernel", "2, 1, 1, 2"), ",", weight("Conv2D/bias", "2"), ",",
+      weight("DepthwiseConv2D/depthwise_kernel", "2, 2, 2, 1"), ",", weight("DepthwiseConv2D/bias", "2"), ",",
+      weight("Conv2DTranspose/kernel", "2, 2, 1, 2"), ",", weight("Conv2DTranspose/bias", "1"), ",",
+      weight("LSTM/kernel", "2, 8"), ",", weight("LSTM/recurrent_kernel", "2, 8"), ",", weight("LSTM/bias", "8"), ",",
+      weight("Dense/kernel", "8, 3"), ",", weight("Dense/bias", "3"), "]}]}");
 }
 
 }  // namespace
@@ -203,4 +250,39 @@ TEST_CASE("models within models are not as deep as the stack") {
     entry = R"({"class_name": "Sequential", "config": {"name": "s)" + std::to_string(i) + R"(", "layers": [)" + entry +
             "]}}";
   CHECK(contains(why_not(File{entry, kKernel + "," + kBias, kNumbers}.json(), kNumbers), "deep"));
+}
+
+TEST_CASE("a topology with numbers that make no sense is loaded or refused, never worse") {
+  const std::string whole = many_layers();
+  const std::vector<float> numbers(kManyNumbers, 0.5F);
+  REQUIRE(why_not(whole, numbers) == "");
+  std::vector<std::size_t> places;  // of numbers of one digit
+  for (std::size_t i = whole.find("layers"); i + 1 < whole.size(); ++i)
+    if (std::strchr(" [", whole[i - 1]) != nullptr && std::isdigit(whole[i]) &&
+        std::strchr(",]}", whole[i + 1]) != nullptr)
+      places.push_back(i);
+  const char* const values[] = {"-1",  "0",    "1",    "2",  "3",      "7", "2147483647",
+                                "4.5", "null", "true", "[]", "[2, 1]", "{}"};
+  test::Numbers random(1);
+  const auto below = [&](std::size_t n) {
+    return static_cast<std::size_t>(random.between(0, static_cast<int>(n) - 1));
+  };
+  int loaded = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::string json = whole;
+    const bool twice = random.one_in(2);
+    const std::size_t first = below(places.size()), second = below(first + 1);  // from the end on: places stay
+    json.replace(places[first], 1, values[below(std::size(values))]);
+    if (twice && second != first) json.replace(places[second], 1, values[below(std::size(values))]);
+    CAPTURE(json);
+    try {
+      const Model model = load(json, numbers);
+      ++loaded;
+      if (json.find("2147483647") == std::string::npos)
+        static_cast<void>(model.predict(std::vector{Tensor::zeros(DType::float32, {1, 5, 6, 1})}));
+    } catch (const Error& error) {
+      CHECK(std::strlen(error.what()) > 10);
+    }
+  }
+  CHECK(loaded > 100);
 }
