@@ -101,6 +101,14 @@ struct Problem {
 
 constexpr ConvPass kPasses[] = {ConvPass::forward, ConvPass::data_gradient, ConvPass::kernel_gradient};
 
+void check_exact(const Problem& problem) {
+  for (const ConvPass pass : kPasses) {
+    test::Guarded<float> got(problem.size(pass));
+    problem.run(kernels().winograd.f32, pass, got.data());
+    test::check_close(got, problem.exact(pass), 2 * test::tolerance<float>(problem.terms(pass)));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("Winograd convolutions agree with float64") {
@@ -116,11 +124,7 @@ TEST_CASE("Winograd convolutions agree with float64") {
     Problem problem(numbers, s);
     problem.activation = static_cast<Activation>(numbers.between(0, 2));
     INFO(describe(s));
-    for (const ConvPass pass : kPasses) {
-      test::Guarded<float> got(problem.size(pass));
-      problem.run(kernels().winograd.f32, pass, got.data());
-      test::check_close(got, problem.exact(pass), 2 * test::tolerance<float>(problem.terms(pass)));
-    }
+    check_exact(problem);
   }
 }
 
@@ -129,11 +133,7 @@ TEST_CASE("Winograd's large convolutions agree with float64") {
   for (const ConvShape& s : {shape_of(2, 9, 30, 130, 260), shape_of(3, 7, 7, 512, 40), shape_of(1, 20, 20, 40, 300)}) {
     const Problem problem(numbers, s);
     INFO(describe(s));
-    for (const ConvPass pass : kPasses) {
-      test::Guarded<float> got(problem.size(pass));
-      problem.run(kernels().winograd.f32, pass, got.data());
-      test::check_close(got, problem.exact(pass), 2 * test::tolerance<float>(problem.terms(pass)));
-    }
+    check_exact(problem);
   }
 }
 
