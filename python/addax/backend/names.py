@@ -29,6 +29,16 @@ def uniquify(name: str) -> str:
     return f"{name}_{count}" if count else name
 
 
+def unique_name(name: str, taken: set[str]) -> str:
+    """The name, with `_1`, `_2`, … if it is among those taken; these then have it, too."""
+    found, n = name, 0
+    while found in taken:
+        n += 1
+        found = f"{name}_{n}"
+    taken.add(found)
+    return found
+
+
 def auto_name(prefix: str) -> str:
     """A unique name from a class name or another prefix."""
     return uniquify(to_snake_case(prefix))

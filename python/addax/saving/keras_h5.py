@@ -217,6 +217,11 @@ class _Reading:
             self.check_against([tuple(v.shape) for v in own])
 
     def check_against(self, shapes: list[tuple]) -> None:
+        """Compares shapes with those of the datasets in order.
+
+        Raises:
+            ValueError: If one is missing or has another shape.
+        """
         for i, shape in enumerate(shapes):
             found = getattr(self._dataset(str(i)), "shape", None)
             if found is None or tuple(found) != shape:

@@ -6,6 +6,7 @@ import math
 import os
 from typing import Any
 
+from addax.backend.names import unique_name
 from addax.backend.warning import warn
 from addax.saving import hdf5
 from addax.saving.keras1 import is_keras_1
@@ -86,6 +87,11 @@ class Entry:
         self._source = source
 
     def array(self) -> Any:
+        """Its numbers.
+
+        Raises:
+            ValueError: If the dataset is refused.
+        """
         import numpy as np
 
         if isinstance(self._source, np.ndarray):
@@ -177,6 +183,11 @@ def _differs_by_layout(saved: tuple, wanted: tuple) -> bool:
 
 
 def write_weights(group, model) -> None:
+    """Writes the weights of a model into a new group, layer by layer.
+
+    Raises:
+        ValueError: If a name is too long for the format.
+    """
     layers = model.layers
     write_strings(group, "layer_names", [layer.name for layer in layers])
     group.attrs["backend"] = "addax"
@@ -191,16 +202,9 @@ def write_weights(group, model) -> None:
 
 
 def unique_names(names: list[str]) -> list[str]:
+    """The names, in order; those that stand there before get numbers."""
     taken: set[str] = set()
-    found = []
-    for name in names:
-        base, n = name, 0
-        while name in taken:
-            n += 1
-            name = f"{base}_{n}"
-        taken.add(name)
-        found.append(name)
-    return found
+    return [unique_name(name, taken) for name in names]
 
 
 def write_strings(group, name: str, values: list[str]) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from addax import _core
+from addax.backend.names import unique_name
 from addax.backend.warning import warn
 from addax.saving import topology, training_config
 from addax.saving.json_text import finite, to_json
@@ -139,24 +140,16 @@ class _Writer:
         self.section["weights"] = [name for name, _ in named]
 
     def _add_to_file(self, name: str, v, group: str) -> str:
-        name = self._unique(name)
+        name = unique_name(name, self.taken)
         self.weights.append((name, v._variable.concrete(), group))
         self.core.append((v._variable, name))
         return name
 
     def _add_to_state(self, name: str, variable) -> str:
         """Takes a variable of the core into the JSON."""
-        name = self._unique(name)
+        name = unique_name(name, self.taken)
         self.state.append({"name": name, **encode_tensor(variable.concrete().numpy())})
         self.core.append((variable, name))
-        return name
-
-    def _unique(self, name: str) -> str:
-        base, n = name, 0
-        while name in self.taken:
-            n += 1
-            name = f"{base}_{n}"
-        self.taken.add(name)
         return name
 
     def _add_seeds(self, programs: Programs) -> None:
@@ -194,7 +187,7 @@ class _Writer:
         if known and known[0] == "RMSProp" and not optimizer.momentum:
             # TensorFlow.js's RMSProp always has a momentum, here one that is never used.
             for v in optimizer._trainable_variables:
-                name = self._unique(f"{weight_names.get(id(v), v.path)}/momentum")
+                name = unique_name(f"{weight_names.get(id(v), v.path)}/momentum", self.taken)
                 self.weights.append((name, _zeros_like(v), "optimizer"))
         for v in optimizer.variables:
             if id(v) in names:
@@ -210,7 +203,7 @@ class _Writer:
         native app that trains and saves makes it anew."""
         made_of = self.section["momentumForTfjs"] = {}
         for name, title, slot in slots:
-            scaled = self._unique(f"{name}/{title}")
+            scaled = unique_name(f"{name}/{title}", self.taken)
             made_of[scaled] = f"optimizer/{name}/{title}"
             self.weights.append((scaled, _scaled(slot, factor), "optimizer"))
 

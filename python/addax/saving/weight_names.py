@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from addax.backend.dtypes import is_float_dtype
+from addax.backend.names import unique_name
 from addax.backend.warning import warn
 
 # What old Keras and TensorFlow.js call a variable, where Keras 3 has another word.
@@ -113,13 +114,7 @@ def _is_graph(layer: Any) -> bool:
 
 def _unique(name: str, taken: set[str]) -> str:
     # TensorFlow.js takes a name that ends in a number for another layout.
-    base = name + "_" if re.search(r"/\d+$", name) else name
-    name, n = base, 0
-    while name in taken:
-        n += 1
-        name = f"{base}_{n}"
-    taken.add(name)
-    return name
+    return unique_name(name + "_" if re.search(r"/\d+$", name) else name, taken)
 
 
 def match_by_name(model: Any, given: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import marshal
 import os
@@ -105,82 +104,115 @@ def test_encrypted_members_are_refused(tmp_path, members):
 # ---- Hostile HDF5
 
 
-def test_links_and_foreign_data_in_hdf5_are_not_followed(tmp_path):
+SHAPE = (3, 4)
+
+
+def sound(h5, path, folder):
+    h5[path] = np.zeros(SHAPE, "float32")
+
+
+def external_link(h5, path, folder):
+    h5[path] = h5py.ExternalLink(str(folder / "secret.h5"), "kernel")
+
+
+def soft_link(h5, path, folder):
+    sound(h5, "elsewhere", folder)
+    h5[path] = h5py.SoftLink("/elsewhere")
+
+
+def external_storage(h5, path, folder):
+    h5.create_dataset(path, SHAPE, "float32", external=[(str(folder / "raw.bin"), 0, 48)])
+
+
+def virtual(h5, path, folder):
+    layout = h5py.VirtualLayout(SHAPE, "float32")
+    layout[:] = h5py.VirtualSource(str(folder / "secret.h5"), "kernel", SHAPE)
+    h5.create_virtual_dataset(path, layout)
+
+
+def bomb(h5, path, folder):
+    h5.create_dataset(path, (1 << 20, 1 << 20), "float32", chunks=(1024, 1024))
+
+
+def compressed_bomb(h5, path, folder):
+    h5.create_dataset(path, (1 << 14, 1 << 14), "float32", compression="gzip", fillvalue=0)
+
+
+def never_written(h5, path, folder):
+    h5.create_dataset(path, SHAPE, "float32", chunks=SHAPE)
+
+
+def text(h5, path, folder):
+    h5[path] = np.array(["a"] * 12, dtype=h5py.string_dtype()).reshape(SHAPE)
+
+
+def turned(h5, path, folder):
+    h5[path] = np.zeros(SHAPE[::-1], "float32")
+
+
+def group(h5, path, folder):
+    h5.create_group(path)
+
+
+def empty(h5, path, folder):
+    h5[path] = h5py.Empty("float32")
+
+
+# What stands in the place of a kernel → what is said of it in .weights.h5 and in legacy files.
+ATTACKS = {
+    external_link: ("is a link, which is not followed", "is a link, which is not followed"),
+    soft_link: ("is a link, which is not followed", "is a link, which is not followed"),
+    external_storage: ("has its data in another file", "has its data in another file"),
+    virtual: ("has its data in another file", "has its data in another file"),
+    bomb: ("has shape", "declares"),
+    compressed_bomb: ("has shape", "declares"),
+    never_written: ("declares", "declares"),
+    text: ("is no number", "is no number"),
+    turned: ("has shape", "Shape mismatch"),
+    group: ("has shape None", "must be a dataset"),
+    empty: ("has shape None", "is empty"),
+}
+
+
+@pytest.fixture
+def attacked(tmp_path):
+    """A model, and a function that makes files of weights with something in a kernel's place."""
     model = dense_model()
-    model.save_weights(tmp_path / "good.weights.h5")
-    good = (tmp_path / "good.weights.h5").read_bytes()
-    secret = tmp_path / "secret.h5"
-    with h5py.File(secret, "w") as h5:
-        h5["kernel"] = np.zeros((3, 4), "float32")
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "secret.h5", "w") as h5:
+        h5["kernel"] = np.zeros(SHAPE, "float32")
     np.zeros(12, "float32").tofile(tmp_path / "raw.bin")
 
-    def nothing(h5, path):
-        h5[path] = np.zeros((3, 4), "float32")
-
-    def external_link(h5, path):
-        h5[path] = h5py.ExternalLink(str(secret), "kernel")
-
-    def soft_link(h5, path):
-        h5["elsewhere"] = np.zeros((3, 4), "float32")
-        h5[path] = h5py.SoftLink("/elsewhere")
-
-    def external_storage(h5, path):
-        raw = [(str(tmp_path / "raw.bin"), 0, 48)]
-        h5.create_dataset(path, (3, 4), "float32", external=raw)
-
-    def virtual(h5, path):
-        layout = h5py.VirtualLayout((3, 4), "float32")
-        layout[:] = h5py.VirtualSource(str(secret), "kernel", (3, 4))
-        h5.create_virtual_dataset(path, layout)
-
-    def bomb(h5, path):
-        h5.create_dataset(path, (1 << 20, 1 << 20), "float32", chunks=(1024, 1024))
-
-    def compressed_bomb(h5, path):
-        h5.create_dataset(path, (1 << 14, 1 << 14), "float32", compression="gzip", fillvalue=0)
-
-    def text(h5, path):
-        h5[path] = np.array(["a"] * 12, dtype=h5py.string_dtype()).reshape(3, 4)
-
-    def shape(h5, path):
-        h5[path] = np.zeros((4, 3), "float32")
-
-    def group(h5, path):
-        h5.create_group(path)
-
-    def empty(h5, path):
-        h5[path] = h5py.Empty("float32")
-
-    for attack in (
-        nothing,
-        external_link,
-        soft_link,
-        external_storage,
-        virtual,
-        bomb,
-        compressed_bomb,
-        text,
-        shape,
-        group,
-        empty,
-    ):
-        path = tmp_path / f"{attack.__name__}.weights.h5"
-        path.write_bytes(good)
-        with h5py.File(path, "a") as h5:
+    def make(attack):
+        with h5py.File(tmp_path / "m.weights.h5", "a") as h5:
             del h5["layers/dense/vars/0"]
-            attack(h5, "layers/dense/vars/0")
-        refusal = contextlib.nullcontext() if attack is nothing else pytest.raises(ValueError)
-        with refusal:
-            model.load_weights(path)
+            attack(h5, "layers/dense/vars/0", tmp_path)
         with h5py.File(tmp_path / "legacy.h5", "w") as h5:
             h5.attrs["layer_names"] = [b"one", b"two"]
-            for name, w in (("one", (3, 4)), ("two", (4, 2))):
+            for name, w in (("one", SHAPE), ("two", (4, 2))):
                 h5.create_group(name).attrs["weight_names"] = [b"kernel", b"bias"]
                 h5[f"{name}/bias"] = np.zeros(w[1], "float32")
             h5["two/kernel"] = np.zeros((4, 2), "float32")
-            attack(h5, "one/kernel")
-        with refusal:
-            model.load_weights(tmp_path / "legacy.h5")
+            attack(h5, "one/kernel", tmp_path)
+        return tmp_path / "m.weights.h5", tmp_path / "legacy.h5"
+
+    return model, make
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_links_and_foreign_data_in_hdf5_are_not_followed(attacked, attack):
+    model, make = attacked
+    for path, said in zip(make(attack), ATTACKS[attack], strict=True):
+        with pytest.raises(ValueError, match=said):
+            model.load_weights(path)
+
+
+def test_files_without_such_an_attack_load(attacked):
+    model, make = attacked
+    for path in make(sound):
+        model.load_weights(path)
+        assert not model.get_weights()[0].any()
+        model.set_weights([w + 1 for w in model.get_weights()])
 
 
 def test_a_linked_group_is_not_followed(tmp_path):
