@@ -112,9 +112,9 @@ def _without_json(path: str) -> str:
 
 
 def _check_ending(target: str, options: dict[str, Any]) -> None:
-    from addax.saving.saving_api import _kind
+    from addax.saving.saving_api import kind_of
 
-    kind = _kind(target)
+    kind = kind_of(target)
     if kind == "other":
         raise ValueError(
             f"'{target}' has an unknown ending. There are .keras, .h5, .safetensors, .weights.h5, "

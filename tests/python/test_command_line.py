@@ -96,6 +96,14 @@ def test_verify_tells_a_file_whose_pair_differs(run, saved, tmp_path):
     assert "no pair" in run("verify", "m", code=1)
 
 
+def test_verify_wants_a_file_that_holds_a_pair(run, saved, tmp_path):
+    pytest.importorskip("h5py")
+    model, _ = saved
+    for name, options in (("zip", {}), ("folder", {"zipped": False})):
+        model.save(tmp_path / f"{name}.keras", **options)
+        assert "no pair" in run("verify", tmp_path / f"{name}.keras", code=1)
+
+
 def test_bench_prints_a_row_per_batch_and_thread_count(run, saved):
     text = run("bench", saved[1], "--batch", "1,3", "--threads", "1,2", "--seconds", "0.01")
     lines = text.splitlines()

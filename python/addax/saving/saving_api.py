@@ -33,7 +33,7 @@ def save_model(
     zipped = kwargs.pop("zipped", None)
     save_format = kwargs.pop("save_format", None)
     path = os.fspath(filepath)
-    kind = _kind(path)
+    kind = kind_of(path)
     if save_format is not None and save_format != kind:
         raise ValueError(
             "The `save_format` argument is deprecated: the ending of the path says the format. "
@@ -100,7 +100,7 @@ def load_model(
         OSError: If it cannot be read.
     """
     path = os.fspath(filepath)
-    kind = _kind(path)
+    kind = kind_of(path)
     if not os.path.exists(path):
         raise ValueError(
             f"File not found: filepath={filepath}. Please ensure the file is an accessible "
@@ -146,7 +146,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: An
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
     path = os.fspath(filepath)
-    kind = _kind(path)
+    kind = kind_of(path)
     if (kind == "shards") != (max_shard_size is not None):
         raise ValueError(
             "`max_shard_size` and a filename that ends in `.weights.json` go together. "
@@ -195,7 +195,7 @@ def load_weights(
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
     path = os.fspath(filepath)
-    kind = _kind(path)
+    kind = kind_of(path)
     if by_name and kind != "h5":
         raise ValueError(f"`by_name=True` is for legacy `.h5` files. Received: filepath={path}")
     if not os.path.exists(path):
@@ -247,8 +247,9 @@ def _load_weights(model: Any, path: str, kind: str, skip_mismatch: bool, by_name
         )
 
 
-def _kind(path: str) -> str:
-    """ "weights", "shards", "h5", "keras", "safetensors", "json", "folder", or "other"."""
+def kind_of(path: str) -> str:
+    """Which format a path means: "folder", "json" (the file in one), "keras", "h5", "safetensors",
+    "weights" (`.weights.h5`), "shards" (`.weights.json`) or "other"."""
     if os.path.isdir(path):
         own, keras = (os.path.join(path, name) for name in ("model.json", "config.json"))
         return "keras" if os.path.exists(keras) and not os.path.exists(own) else "folder"
