@@ -63,8 +63,9 @@ bool spin_until(Yield yield, Done done) {
   return done();
 }
 
-// A place for one open region. `ticket` holds generation (32 bits) | chunks (16) | next chunk (16): a claim is a
-// compare-and-swap of it, so a helper that read it in an earlier generation cannot touch the region of a later one.
+// A place for one open region. `ticket` holds generation (32 bits) | end (16) | next (16) of the chunks that nobody has
+// claimed: a claim is a compare-and-swap of it, so a helper that read it in an earlier generation cannot touch the
+// region of a later one.
 struct alignas(64) Slot {
   std::atomic<bool> taken{false};
   std::atomic<std::uint64_t> ticket{0};
@@ -72,13 +73,17 @@ struct alignas(64) Slot {
   alignas(64) std::atomic<std::uint32_t> finished{0};
 };
 
-// Claims a chunk of the slot's open region: its index, or -1.
-int claim(Slot& slot) {
+// Claims a chunk of the slot's open region: its index, or -1. The caller takes the first, helpers take the last: what
+// a step reads was, for the most part, written by the same thread in the step before, and lies in its own cache.
+enum class Side { caller, helper };
+int claim(Slot& slot, Side side) {
   std::uint64_t ticket = slot.ticket.load(std::memory_order_acquire);
   for (;;) {
-    const auto next = static_cast<int>(ticket & 0xffff), chunks = static_cast<int>(ticket >> 16 & 0xffff);
-    if (next >= chunks) return -1;
-    if (slot.ticket.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) return next;
+    const auto next = static_cast<int>(ticket & 0xffff), end = static_cast<int>(ticket >> 16 & 0xffff);
+    if (next >= end) return -1;
+    const std::uint64_t rest = side == Side::caller ? ticket + 1 : ticket - (1 << 16);
+    if (slot.ticket.compare_exchange_weak(ticket, rest, std::memory_order_acq_rel))
+      return side == Side::caller ? next : end - 1;
   }
 }
 
@@ -144,13 +149,13 @@ void Pool::help(int index) {
 bool Pool::work_on_all() {
   bool worked = false;
   for (Slot& slot : slots_) {
-    int index = claim(slot);
+    int index = claim(slot, Side::helper);
     if (index < 0) continue;
     worked = true;
     Region& region = *slot.region;
     if (float_control() != region.float_control) set_float_control(region.float_control);
     std::uint32_t finished = 0;
-    for (; index >= 0; index = claim(slot), ++finished) region.run(index);
+    for (; index >= 0; index = claim(slot, Side::helper), ++finished) region.run(index);
     // The caller may return from here on: `region` is gone. (While our chunks were unfinished no new generation could
     // open, so all of them are of one region.)
     slot.finished.fetch_add(finished, std::memory_order_acq_rel);
@@ -197,7 +202,7 @@ bool Pool::run(Region& region, int threads) {
   std::uint32_t mine = 0;
   {
     const InsideRegion inside;
-    for (int index; (index = claim(*slot)) >= 0; ++mine) region.run(index);
+    for (int index; (index = claim(*slot, Side::caller)) >= 0; ++mine) region.run(index);
   }
   const auto others = static_cast<std::uint32_t>(region.chunks) - mine;
   const auto all_done = [&] { return slot->finished.load(std::memory_order_acquire) == others; };
