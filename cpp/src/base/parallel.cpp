@@ -45,6 +45,8 @@ void set_thread_count(int n) {
   wanted_threads().store(n, std::memory_order_relaxed);
 }
 
+bool runs_serially() { return inside_region || thread_count() == 1; }
+
 namespace detail {
 
 InsideRegion::InsideRegion() { inside_region = true; }

@@ -14,6 +14,10 @@ using ChunkFunction = void (*)(const void* body, std::int64_t first, std::int64_
 void run_chunks(std::int64_t n, std::int64_t grain, ChunkFunction function, const void* body);
 }  // namespace detail
 
+// Whether parallel_for runs serially here: there is one thread, or this is inside a chunk. Only for choices that do not
+// change a bit of the result.
+bool runs_serially();
+
 // Runs body(first, last) over chunks that cover [0, n). The chunks depend on n and grain alone, never on the number of
 // threads, and begin at multiples of grain (≥ 1, the least work worth sending to a thread; some 10 µs), so that what a
 // chunk computes has the same bits for any number of threads. Serial when there is one chunk, one thread, or when

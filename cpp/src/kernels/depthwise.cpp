@@ -17,6 +17,10 @@ namespace {
 
 constexpr int kScratch = 0;
 constexpr std::int64_t kTaskWork = std::int64_t{1} << 18;  // multiplications
+// A single small image with many channels is cut into pieces of its channels, so that a few threads have something to
+// do; a piece's work is worth handing over, some 2 µs.
+constexpr std::int64_t kFewPieces = 4;
+constexpr std::int64_t kPieceWork = std::int64_t{1} << 15;
 // The image's part of a band: with as much output, half of L2.
 constexpr std::int64_t kBandBytes = std::int64_t{256} << 10;
 
@@ -75,10 +79,14 @@ std::int64_t list_runs(const ChannelWalk<T>& walk, std::int64_t taps, std::int64
   return count;
 }
 
-// Output rows [from, to) at one depth of a sample.
+// What a task does at a time: rows [from, to) at one depth of a sample, channels [first, last).
+struct Band {
+  std::int64_t sample, depth, from, to;
+  std::int64_t first_channel, last_channel;
+};
+
 template <class T>
-void run_band(const ChannelWalk<T>& walk, std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to,
-              const Lists<T>& lists) {
+void run_band(const ChannelWalk<T>& walk, const Band& band, const Lists<T>& lists) {
   constexpr int W = kLanes<T>;
   const std::int64_t taps = walk.tap_count == 0 ? 1 : run_length(walk);
   DepthwiseRow<T> row{};
@@ -96,14 +104,14 @@ void run_band(const ChannelWalk<T>& walk, std::int64_t sample, std::int64_t dept
     row.first_column = t == 0 ? column : std::min(row.first_column, column);
     row.last_column = t == 0 ? column : std::max(row.last_column, column);
   }
-  for (std::int64_t r = from; r < to; ++r)
-    lists.counts[r - from] = list_runs(walk, taps, sample, depth, r, lists.runs + (r - from) * walk.tap_count);
-  T* const out = walk.result + sample * walk.out_sample + depth * walk.out_stride[0];
-  for (std::int64_t c = 0; c < walk.channels; c += W) {
-    const std::int64_t lanes = std::min<std::int64_t>(W, walk.channels - c);
-    for (std::int64_t r = from; r < to; ++r) {
-      row.runs = lists.runs + (r - from) * walk.tap_count;
-      row.run_count = lists.counts[r - from];
+  for (std::int64_t r = 0; r < band.to - band.from; ++r)
+    lists.counts[r] = list_runs(walk, taps, band.sample, band.depth, band.from + r, lists.runs + r * walk.tap_count);
+  T* const out = walk.result + band.sample * walk.out_sample + band.depth * walk.out_stride[0];
+  for (std::int64_t c = band.first_channel; c < band.last_channel; c += W) {
+    const std::int64_t lanes = std::min<std::int64_t>(W, band.last_channel - c);
+    for (std::int64_t r = band.from; r < band.to; ++r) {
+      row.runs = lists.runs + (r - band.from) * walk.tap_count;
+      row.run_count = lists.counts[r - band.from];
       row.out = out + r * walk.out_stride[1];
       depthwise_row(row, taps, c, lanes);
     }
@@ -221,25 +229,37 @@ ChannelWalk<T> data_walk(const Conv<T>& job, T* result, const std::int64_t (&pha
   return w;
 }
 
-// Calls body(sample, depth, first row, last row, lists) for all bands of images with `rows` rows; the lists are the
-// thread's memory.
+// How many channels a task takes of each of the `bands`.
+template <class T>
+std::int64_t channels_at_once(std::int64_t bands, std::int64_t band_work, std::int64_t channels) {
+  constexpr std::int64_t W = kLanes<T>;
+  const std::int64_t wanted = std::min(kFewPieces / std::max<std::int64_t>(1, bands), band_work / kPieceWork);
+  if (wanted < 2 || runs_serially()) return std::max(channels, W);
+  return ceil_div(ceil_div(channels, W), wanted / 2 * 2) * W;
+}
+
+// Calls body(band, lists) for all of images with `rows` rows, `most` rows at a time; the lists are the thread's memory.
 template <class T, class Body>
-void for_each_band(const ConvShape& s, std::int64_t depths, std::int64_t rows, std::int64_t band, const Body& body) {
-  const std::int64_t bands = ceil_div(rows, band), taps = volume(s.kernel);
-  const std::int64_t work = std::max<std::int64_t>(1, band * s.out_channels * s.out[2] * (taps + 1));
-  const std::int64_t run_bytes = whole_lines(band * taps * static_cast<std::int64_t>(sizeof(TapRun<T>)));
-  const std::int64_t bytes = tap_bytes(s) + run_bytes + band * static_cast<std::int64_t>(sizeof(std::int64_t));
-  parallel_for(s.batch * depths * bands, std::max<std::int64_t>(1, kTaskWork / work),
-               [&](std::int64_t first, std::int64_t last) {
-                 char* const memory = thread_scratch_of<char>(kScratch, bytes);
-                 const Lists<T> lists{reinterpret_cast<Tap*>(memory),
-                                      reinterpret_cast<TapRun<T>*>(memory + tap_bytes(s)),
-                                      reinterpret_cast<std::int64_t*>(memory + tap_bytes(s) + run_bytes)};
-                 for (std::int64_t i = first; i < last; ++i) {
-                   const std::int64_t from = i % bands * band;
-                   body(i / bands / depths, i / bands % depths, from, std::min(rows, from + band), lists);
-                 }
-               });
+void for_each_band(const ConvShape& s, std::int64_t depths, std::int64_t rows, std::int64_t most, const Body& body) {
+  const std::int64_t bands = ceil_div(rows, most), taps = volume(s.kernel), channels = s.out_channels;
+  const std::int64_t work = std::max<std::int64_t>(1, most * channels * s.out[2] * (taps + 1));
+  const std::int64_t width = channels_at_once<T>(s.batch * depths * bands, work, channels);
+  const std::int64_t pieces = ceil_div(channels, width);
+  const std::int64_t grain = pieces > 1 ? 1 : std::max<std::int64_t>(1, kTaskWork / work);
+  const std::int64_t run_bytes = whole_lines(most * taps * static_cast<std::int64_t>(sizeof(TapRun<T>)));
+  const std::int64_t bytes = tap_bytes(s) + run_bytes + most * static_cast<std::int64_t>(sizeof(std::int64_t));
+  parallel_for(s.batch * depths * bands * pieces, grain, [&](std::int64_t first, std::int64_t last) {
+    char* const memory = thread_scratch_of<char>(kScratch, bytes);
+    const Lists<T> lists{reinterpret_cast<Tap*>(memory), reinterpret_cast<TapRun<T>*>(memory + tap_bytes(s)),
+                         reinterpret_cast<std::int64_t*>(memory + tap_bytes(s) + run_bytes)};
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t image = i / pieces / bands, from = i / pieces % bands * most;
+      const std::int64_t channel = i % pieces * width;
+      body(Band{image / depths, image % depths, from, std::min(rows, from + most), channel,
+                std::min(channels, channel + width)},
+           lists);
+    }
+  });
 }
 
 template <class T>
@@ -247,16 +267,15 @@ void forward(const Conv<T>& job) {
   const ConvShape& s = job.shape;
   const T* const image = widened(job);
   const std::int64_t in_row = s.in[2] * s.out_channels * s.stride[1];
-  const std::int64_t band =
+  const std::int64_t most =
       band_rows(s.out[1], in_row * static_cast<std::int64_t>(sizeof(T)), s.out[2] * s.out_channels * volume(s.kernel));
-  for_each_band<T>(
-      s, s.out[0], s.out[1], band,
-      [&](std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to, const Lists<T>& lists) {
-        run_band(forward_walk(job, image, lists.taps), sample, depth, from, to, lists);
-        if (job.tail == nullptr) return;
-        const std::int64_t first = ((sample * s.out[0] + depth) * s.out[1] + from) * s.out[2];
-        run_tail(*job.tail, s.out_channels, first, (to - from) * s.out[2], 0, s.out_channels);
-      });
+  for_each_band<T>(s, s.out[0], s.out[1], most, [&](const Band& band, const Lists<T>& lists) {
+    run_band(forward_walk(job, image, lists.taps), band, lists);
+    if (job.tail == nullptr) return;
+    const std::int64_t first = ((band.sample * s.out[0] + band.depth) * s.out[1] + band.from) * s.out[2];
+    run_tail(*job.tail, s.out_channels, first, (band.to - band.from) * s.out[2], band.first_channel,
+             band.last_channel - band.first_channel);
+  });
 }
 
 template <class T>
@@ -264,19 +283,20 @@ void data_gradient(const Conv<T>& job) {
   const ConvShape& s = job.shape;
   const std::int64_t times = multiplier(s), row_size = s.in[2] * s.out_channels;
   T* const result = times == 1 ? job.result : static_cast<T*>(job.workspace);
-  const std::int64_t band =
+  const std::int64_t most =
       band_rows(s.in[1], row_size * static_cast<std::int64_t>(sizeof(T)), row_size * volume(s.kernel));
   // All phases of the stride on each band: together they write whole rows and read the same of dL/dy.
-  for_each_band<T>(
-      s, s.in[0], s.in[1], band,
-      [&](std::int64_t sample, std::int64_t depth, std::int64_t from, std::int64_t to, const Lists<T>& lists) {
-        for_each_phase(s, [&](const std::int64_t(&phase)[kSpatial]) {
-          if (depth % s.stride[0] != phase[0]) return;
-          const auto rows_before = [&](std::int64_t row) { return phase_count(row, phase[1], s.stride[1]); };
-          run_band(data_walk(job, result, phase, lists.taps), sample, depth / s.stride[0], rows_before(from),
-                   rows_before(to), lists);
-        });
-      });
+  for_each_band<T>(s, s.in[0], s.in[1], most, [&](const Band& band, const Lists<T>& lists) {
+    for_each_phase(s, [&](const std::int64_t(&phase)[kSpatial]) {
+      if (band.depth % s.stride[0] != phase[0]) return;
+      const auto rows_before = [&](std::int64_t row) { return phase_count(row, phase[1], s.stride[1]); };
+      Band part = band;
+      part.depth = band.depth / s.stride[0];
+      part.from = rows_before(band.from);
+      part.to = rows_before(band.to);
+      run_band(data_walk(job, result, phase, lists.taps), part, lists);
+    });
+  });
   if (times != 1) sum_repeated(result, in_pixels(s) * s.in_channels, times, job.result);
 }
 
