@@ -63,10 +63,6 @@ Specs infer_with_epilogue(const Infer& in) {
   return infer_epilogue(in, infer(in)[0]);
 }
 
-std::shared_ptr<void> prepare_epilogue(const Run& r) {
-  return std::make_shared<PreparedTail>(prepare_tail(r, epilogue_inputs(r.attributes())));
-}
-
 // (x, dy) → dL/dw for the given kernel size.
 template <Kind kind>
 Specs infer_kernel(const Infer& in) {
@@ -113,6 +109,27 @@ ConvShape kernel_shape(const Run& r) {
   return conv_shape(kind, r.attributes(), r.input(0).shape, r.input(1).shape, r.output(0).shape);
 }
 
+// What a step knows before it runs: attributes are found by their names, which takes longer than a small layer may.
+struct Prepared {
+  ConvShape shape{};
+  bool packed = false;
+  int own_inputs = 2;
+  kernels::Activation activation = kernels::Activation::none;
+  PreparedTail tail;
+};
+
+template <ConvShape (*shape_of)(const Run&)>
+std::shared_ptr<void> prepare(const Run& r) {
+  auto prepared = std::make_shared<Prepared>();
+  prepared->shape = shape_of(r);
+  if (!r.operation().traits.internal) return prepared;
+  prepared->packed = is_packed(r.attributes());
+  prepared->own_inputs = epilogue_inputs(r.attributes());
+  prepared->activation = activation_of(r);
+  prepared->tail = prepare_tail(r, prepared->own_inputs);
+  return prepared;
+}
+
 template <Kind kind, class Body>
 auto with_type(const Run& r, const Body& body) {
   if constexpr (kind == Kind::direct) {
@@ -123,32 +140,32 @@ auto with_type(const Run& r, const Body& body) {
 
 // Runs body(job) for a convolution's job but for the image.
 template <class T, class Body>
-void with_job(const Run& r, const ConvShape& shape, const Body& body) {
+void with_job(const Run& r, const Body& body) {
+  const Prepared& prepared = r.prepared<Prepared>();
   Conv<T> job{};
-  job.shape = shape;
+  job.shape = prepared.shape;
   job.w = r.in<T>(1);
-  if (is_packed(r.attributes())) job.packed = r.in<T>(1);
+  if (prepared.packed) job.packed = r.in<T>(1);
   job.result = r.out<T>(0);
   job.workspace = r.workspace();
-  if (!r.operation().traits.internal) return body(job);
-  const int own = epilogue_inputs(r.attributes());
-  if (own == 3) job.bias = r.in<kernels::Sum<T>>(2);
-  job.activation = activation_of(r);
+  if (prepared.own_inputs == 3) job.bias = r.in<kernels::Sum<T>>(2);
+  job.activation = prepared.activation;
   if constexpr (std::is_same_v<T, float>) {
-    const TailCall call(r, r.prepared<PreparedTail>(), own);
-    job.result = call.result();
-    job.tail = call.tail();
-    body(job);
-  } else {
-    body(job);
+    if (r.operation().traits.internal) {
+      const TailCall call(r, prepared.tail, prepared.own_inputs);
+      job.result = call.result();
+      job.tail = call.tail();
+      return body(job);
+    }
   }
+  body(job);
 }
 
 template <Kind kind>
 void run_forward(const Run& r) {
   with_type<kind>(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    with_job<T>(r, forward_shape<kind>(r), [&](Conv<T>& job) {
+    with_job<T>(r, [&](Conv<T>& job) {
       job.x = r.in<T>(0);
       conv_functions<kind, T>(job.shape, ConvPass::forward).forward(job);
     });
@@ -159,7 +176,7 @@ template <Kind kind>
 void run_data(const Run& r) {
   with_type<kind>(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    with_job<T>(r, data_shape<kind>(r), [&](Conv<T>& job) {
+    with_job<T>(r, [&](Conv<T>& job) {
       job.y = r.in<T>(0);
       conv_functions<kind, T>(job.shape, ConvPass::data_gradient).data_gradient(job);
     });
@@ -171,7 +188,7 @@ void run_kernel(const Run& r) {
   with_type<kind>(r, [&](auto tag) {
     using T = typename decltype(tag)::type;
     Conv<T> job{};
-    job.shape = kernel_shape<kind>(r);
+    job.shape = r.prepared<Prepared>().shape;
     job.x = r.in<T>(0);
     job.y = r.in<T>(1);
     job.result = r.out<T>(0);
@@ -278,6 +295,7 @@ Operation forward_operation(const char* name) {
           .run = run_forward<kind>,
           .workspace = forward_workspace<kind>,
           .flops = flops<kind, forward_shape<kind>>,
+          .prepare = prepare<forward_shape<kind>>,
           .gradient = for_training(forward_gradient<kind>),
           .traits = {.halves = kHalves<kind>}};
 }
@@ -292,6 +310,7 @@ Operation data_operation(const char* name) {
           .run = run_data<kind>,
           .workspace = data_workspace<kind>,
           .flops = flops<kind, data_shape<kind>>,
+          .prepare = prepare<data_shape<kind>>,
           .gradient = for_training(data_gradient<kind>),
           .traits = {.halves = kHalves<kind>}};
 }
@@ -306,6 +325,7 @@ Operation kernel_operation(const char* name) {
           .run = run_kernel<kind>,
           .workspace = kernel_workspace<kind>,
           .flops = flops<kind, kernel_shape<kind>>,
+          .prepare = prepare<kernel_shape<kind>>,
           .gradient = for_training(kernel_gradient<kind>),
           .traits = {.halves = kHalves<kind>}};
 }
@@ -318,7 +338,6 @@ Operation with_epilogue(Operation operation, Specs (*infer)(const Infer&)) {
   operation.attributes.push_back({"kernel", AttributeKind::integers, Attribute(std::vector<std::int64_t>{})});
   operation.attributes = with_tail(std::move(operation.attributes));
   operation.infer = infer;
-  operation.prepare = prepare_epilogue;
   operation.gradient = nullptr;
   operation.no_gradient = kMadeByPasses;
   operation.traits.internal = true;
