@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "base/build.h"
+#include "base/parallel.h"
+#include "base/scratch.h"
 #include "kernels/conv_bf16.h"
 #include "kernels/conv_kernel_gradient.h"
 #include "kernels/conv_passes.h"
 #include "kernels/conv_tail.h"
+#include "kernels/tasks.h"
 
 // Direct convolutions: the forward pass walks over the image (conv_walk.h). The gradient of the data is the same walk
 // over dL/dy with turned and transposed weights, once per phase of the stride: the input pixels congruent to it meet
@@ -108,6 +111,29 @@ std::int64_t forward_workspace(const ConvShape& shape) {
 
 // ---- Gradient of the data.
 
+// Work of a phase below which the phases are shared out, not each by itself: it has too few tasks.
+constexpr std::int64_t kSmallPhase = 4 * kLeastTaskFlops;
+constexpr int kPhaseScratch = 3;  // the slots below it are those of the walk
+
+// Calls body(phase, taps, groups) for every phase that has positions, from any thread if phases are small; taps and
+// groups are room for its lists.
+template <class Body>
+void share_phases(const ConvShape& s, Tap* taps, Group* groups, const Body& body) {
+  std::int64_t count[kSpatial];
+  for (int d = 0; d < kSpatial; ++d) count[d] = std::min(s.stride[d], s.in[d]);
+  const std::int64_t phases = volume(count);
+  const std::int64_t flops = 2 * s.batch * volume(s.out) * volume(s.kernel) * s.in_channels * s.out_channels / s.groups;
+  if (phases == 0 || flops / phases >= kSmallPhase || flops < 2 * kLeastTaskFlops)
+    return for_each_phase(s, [&](const std::int64_t(&phase)[kSpatial]) { body(phase, taps, groups); });
+  parallel_for(phases, 1, [&](std::int64_t first, std::int64_t last) {
+    char* const memory = thread_scratch_of<char>(kPhaseScratch, tap_bytes(s) + group_bytes(s));
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t phase[kSpatial] = {i / count[2] / count[1], i / count[2] % count[1], i % count[2]};
+      body(phase, reinterpret_cast<Tap*>(memory), reinterpret_cast<Group*>(memory + tap_bytes(s)));
+    }
+  });
+}
+
 template <class T>
 void data_gradient(const Conv<T>& job) {
   const ConvShape s = canonical(job.shape);
@@ -117,7 +143,7 @@ void data_gradient(const Conv<T>& job) {
   Walk<T> packed{};
   prepare_weights(job, weights, memory.packed, packed);
   const bool whole = s.stride[0] == 1 && s.stride[1] == 1 && s.stride[2] == 1;  // one phase
-  for_each_phase(s, [&](const std::int64_t(&phase)[kSpatial]) {
+  share_phases(s, memory.taps, memory.groups, [&](const std::int64_t(&phase)[kSpatial], Tap* taps, Group* groups) {
     Walk<T> w = data_walk<T>(s, phase);
     w.image = job.y;
     w.result = job.result + ((phase[0] * s.in[1] + phase[1]) * s.in[2] + phase[2]) * s.in_channels;
@@ -125,9 +151,9 @@ void data_gradient(const Conv<T>& job) {
     w.activation = job.activation;
     w.tail = whole ? job.tail : nullptr;
     w.packed = packed.packed;
-    w.taps = memory.taps;
-    w.tap_count = gradient_taps(s, phase, memory.taps, w.planes);
-    run_walk(w, weights, memory.groups);
+    w.taps = taps;
+    w.tap_count = gradient_taps(s, phase, taps, w.planes);
+    run_walk(w, weights, groups);
   });
   if (job.tail != nullptr && !whole) run_whole_tail(*job.tail, s.batch * volume(s.in), s.in_channels);
 }
