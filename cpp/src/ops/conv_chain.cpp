@@ -178,7 +178,7 @@ Specs infer_chain(const Infer& in) {
 constexpr std::int64_t kBandBytes = std::int64_t{320} << 10;
 constexpr std::int64_t kWantedTasks = 8;
 // Rows of a segment at least, where the rows between two segments are computed for both.
-constexpr std::int64_t kLeastSegment = 7;
+constexpr std::int64_t kLeastSegment = 6;
 constexpr int kScratch = 3;  // the slots below it are those of the stages' kernels
 
 struct Rows {
