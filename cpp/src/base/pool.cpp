@@ -33,6 +33,7 @@ constexpr auto kPinInterval = std::chrono::milliseconds(1);
 constexpr std::size_t kStackBytes = std::size_t{8} << 20;
 // Regions that can be open at once, one per calling thread; further callers run serially.
 constexpr int kSlots = 8;
+constexpr int kFewChunks = 4;
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -73,17 +74,18 @@ struct alignas(64) Slot {
   alignas(64) std::atomic<std::uint32_t> finished{0};
 };
 
-// Claims a chunk of the slot's open region: its index, or -1. The caller takes the first, helpers take the last: what
-// a step reads was, for the most part, written by the same thread in the step before, and lies in its own cache.
+// Claims a chunk of the slot's open region: its index, or -1. Of a few chunks the caller takes the first and helpers
+// the last: what a small layer reads was, for the most part, written by the same thread in the layer before, and lies
+// in its own cache. Of many all take the next one, so that threads read the same weights at about the same time.
 enum class Side { caller, helper };
 int claim(Slot& slot, Side side) {
   std::uint64_t ticket = slot.ticket.load(std::memory_order_acquire);
   for (;;) {
     const auto next = static_cast<int>(ticket & 0xffff), end = static_cast<int>(ticket >> 16 & 0xffff);
     if (next >= end) return -1;
-    const std::uint64_t rest = side == Side::caller ? ticket + 1 : ticket - (1 << 16);
-    if (slot.ticket.compare_exchange_weak(ticket, rest, std::memory_order_acq_rel))
-      return side == Side::caller ? next : end - 1;
+    const bool last = side == Side::helper && end <= kFewChunks;
+    const std::uint64_t rest = last ? ticket - (1 << 16) : ticket + 1;
+    if (slot.ticket.compare_exchange_weak(ticket, rest, std::memory_order_acq_rel)) return last ? end - 1 : next;
   }
 }
 

@@ -141,7 +141,6 @@ void cut_into_tasks(const Matmul<T>& job, std::int64_t batch, Plan& p) {
   p.task_panels = ceil_div(p.panels, ceil_div(p.panels * p.width, most_columns));
   if (job.tail != nullptr) most_rows = std::min(most_rows, kTailElements / (p.task_panels * p.width));
   p.task_rows = std::clamp<std::int64_t>(most_rows / block_rows, 1, p.blocking.rows);
-  p.task_rows = ceil_div(p.blocking.rows, ceil_div(p.blocking.rows, p.task_rows));
   const std::int64_t part_flops = flops / ceil_div(depth_chunks(job.k), p.part_chunks);
   const std::int64_t most_tasks = std::clamp<std::int64_t>(part_flops / kLargeTaskFlops, kTasks, kMostTasks);
   const std::int64_t wanted = wanted_tasks(part_flops, most_tasks);
