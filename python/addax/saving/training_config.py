@@ -313,19 +313,33 @@ def _optimizer_from_tfjs(entry: Any) -> tuple[Any, dict[str, str]]:
     given = entry.get("config") or {}
     if not isinstance(given, dict):
         raise ValueError("`config` of the optimizer in the file must be an object.")
-    rate = given.get("learningRate", given.get("learning_rate", 0.001))
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)):
-        raise ValueError(f"The learning rate in the file is no number, but {rate!r}.")
+    rate = _numbers(given, {"learningRate": "learning_rate"}).get("learning_rate", 0.001)
     if class_name == "Momentum":
-        momentum = given.get("momentum", 0.9)
+        momentum = _numbers(given, {"momentum": "momentum"}).get("momentum", 0.9)
         nesterov = bool(given.get("useNesterov", False))
         return optimizers.SGD(rate, momentum=momentum, nesterov=nesterov), _MOMENTUM[2]
     for ours, (theirs, keys, slots) in _OPTIMIZERS.items():
         if class_name.lower() in (theirs.lower(), ours.lower()):
-            options = {mine: given[key] for key, mine in keys.items() if key in given}
-            options.update({mine: given[mine] for mine in keys.values() if mine in given})
+            options: dict[str, Any] = _numbers(given, keys)
             if ours == "RMSprop" and given.get("centered"):
                 options["centered"] = True
                 slots = {**slots, "mg": "average_gradient"}
             return getattr(optimizers, ours)(learning_rate=rate, **options), slots
     raise ValueError(f"The file was compiled with the unknown optimizer '{class_name}'.")
+
+
+def _numbers(given: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """The optimizer's options by our names, given under theirs or ours.
+
+    Raises:
+        ValueError: If one is no number.
+    """
+    found = {}
+    for name, ours in [*names.items(), *((ours, ours) for ours in names.values())]:
+        if name not in given or (ours == "epsilon" and given[name] is None):
+            continue  # old Keras meant its default by an epsilon of null
+        value = given[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"`{name}` of the optimizer in the file is no number, but {value!r}.")
+        found[ours] = value
+    return found

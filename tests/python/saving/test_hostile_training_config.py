@@ -45,10 +45,10 @@ OPTIONS = {"learningRate", "useNesterov"}.union(*NUMBERS_OF.values())
 
 
 def is_sound(name, key, value):
-    if not isinstance(value, (int, float)):
+    if key == "epsilon" and value is None:
+        return True  # the default, in old Keras
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    if key == "learningRate":
-        return value is not True
     return (name, key) != ("Momentum", "momentum") or 0 <= value <= 1
 
 
@@ -74,8 +74,8 @@ def test_options_of_optimizers_that_make_no_sense_are_refused_or_ignored(trained
             history = compiled(**{key: value}).fit(np.ones((2, 3)), np.ones((2, 2)), verbose=0)
             assert len(history.history["loss"]) == 1
         else:
-            with pytest.raises(CLEAN, match=r".{10}"):
-                compiled(**{key: value}).fit(np.ones((2, 3)), np.ones((2, 2)), verbose=0)
+            with pytest.raises(ValueError, match=key):
+                compiled(**{key: value})
 
 
 def config_changes():
