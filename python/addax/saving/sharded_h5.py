@@ -112,9 +112,14 @@ def load_sharded_weights(model, path: str, skip_mismatch: bool = False) -> None:
 
 def _copy(shard, group: str, h5, name: str) -> None:
     source = hdf5.descend(shard, group)
-    if source is None:
-        raise ValueError(f"'{name}' does not have '{group[:120]}', which the map says it has.")
-    target = h5.require_group(group)
+    if not hasattr(source, "keys"):
+        raise ValueError(
+            f"'{name}' does not have a group '{group[:120]}', which the map says it has."
+        )
+    try:
+        target = h5.require_group(group)
+    except TypeError as error:
+        raise ValueError(f"'{group}' in '{name}' is a weight in another file.") from error
     for key in source:
         dataset = hdf5.child(source, key)
         what = f"'{group}/{key}' in '{name}'"

@@ -91,7 +91,11 @@ def test_maps_that_lead_elsewhere_are_refused(saved, tmp_path):
     refused("not in its folder", **{group: "missing.weights.h5"})
     refused("no plain file", **{group: "link.weights.h5"})
     refused("no plain file", **{group: "outside"})
-    refused("does not have '/elsewhere/vars'", **{"/elsewhere/vars": "m_00000.weights.h5"})
+    refused("have a group '/elsewhere/vars'", **{"/elsewhere/vars": "m_00000.weights.h5"})
+    refused("have a group '/layers/dense/vars/0'", **{f"{group}/0": "m_00000.weights.h5"})
+    with h5py.File(tmp_path / "other.weights.h5", "w") as h5:
+        h5.create_group(f"{group}/0")
+    refused("/0' in 'other.weights.h5' is a weight", **{f"{group}/0": "other.weights.h5"})
     refused("refused", **{"/../vars": "m_00000.weights.h5"})
     refused("must name files", **{group: [1]})
     for text in ("{", "[]", "{}", '{"weight_map": []}', "[" * 10**5):
