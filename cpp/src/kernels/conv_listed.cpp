@@ -1,7 +1,7 @@
 #include <array>
-#include <limits>
 #include <utility>
 
+#include "kernels/bounds.h"
 #include "kernels/conv_walk.h"
 
 // Convolutions of images with few channels. A 3×3 kernel on a grey image is nine products a pixel: too few to pay for
@@ -19,22 +19,6 @@ constexpr int most_pixels(int nv) {
   return kVectorRegisters == 32 ? kWide[nv - 1] : max_rows<float>(nv);
 }
 
-// Activations as bounds that NaN passes, one instruction each.
-ADDAX_INLINE VecF at_least(VecF x, VecF bound) {
-#if defined(__AVX512F__)
-  return (VecF)_mm512_maskz_max_ps(0xffff, (__m512)bound, (__m512)x);
-#else
-  return bound > x ? bound : x;
-#endif
-}
-ADDAX_INLINE VecF at_most(VecF x, VecF bound) {
-#if defined(__AVX512F__)
-  return (VecF)_mm512_maskz_min_ps(0xffff, (__m512)bound, (__m512)x);
-#else
-  return bound < x ? bound : x;
-#endif
-}
-
 // Stops the compiler from turning a few pointers and a stride into a pointer per row, which would spill.
 ADDAX_INLINE void keep(const float*& p) { asm("" : "+r"(p)); }
 
@@ -47,9 +31,7 @@ void run_blocks(const ListedRow<float>& row, std::int64_t blocks) {
   const std::int64_t result_step = row.result_step, count = row.count;
   const Single* const singles = row.singles;
   const float* const weights = row.w;
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const VecF least = splat(row.activation == Activation::none ? -kInfinity : 0.0f);
-  const VecF most = splat(row.activation == Activation::relu6 ? 6.0f : kInfinity);
+  const Bounds<VecF> bounds(row.activation);
   VecF bias[NV] = {};
   if (row.bias != nullptr) {
 #pragma GCC unroll 4
@@ -87,8 +69,8 @@ void run_blocks(const ListedRow<float>& row, std::int64_t blocks) {
       for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
         for (int v = 0; v < NV; ++v) {
-          VecF y = at_least(acc[i][v], least);
-          if (capped) y = at_most(y, most);
+          VecF y = at_least(acc[i][v], bounds.least);
+          if (capped) y = at_most(y, bounds.most);
           float* const to = result + i * result_step + v * W;
           if (v < NV - 1 || whole) {
             store(to, y);

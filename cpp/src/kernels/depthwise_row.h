@@ -28,8 +28,8 @@ struct DepthwiseRow {
   std::int64_t out_pixel;                  // elements between output pixels
   std::int64_t pixels;                     // of output
   std::int64_t first_column, last_column;  // of the runs: least and most
-  // What the next row of output needs of the image that this one does not: as many rows, from the last run on. Asked
-  // for early where the image is not in the cache.
+  // What the next row of output needs of the image that this one does not: as many rows, from the last run on, are
+  // asked for early. 0 where the image is in the cache.
   std::int64_t new_rows;
   const T* bias;  // one per channel, or null
   Activation activation;
