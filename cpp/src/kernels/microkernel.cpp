@@ -5,7 +5,9 @@
 #include <limits>
 #include <utility>
 
+#include "kernels/bounds.h"
 #include "kernels/epilogue.h"
+#include "kernels/tile_column.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
 namespace {
@@ -105,7 +107,8 @@ ADDAX_INLINE void finish(Vec<T> (&acc)[MR][NV], const Tile<T>& t, std::int64_t l
     for (int v = 0; v < NV; ++v) {
       const T* from = t.bias + v * W;
       const Vec<T> bias = v < NV - 1 || last == W ? load(from) : load_partial(from, last);
-      column(v, [&](Vec<T> & x, const T*) __attribute__((always_inline)) { x += bias; });
+      column(
+          v, [&](Vec<T> & x, const T*) __attribute__((always_inline)) { x += bias; });
     }
   }
   if (t.activation != Activation::none) {
@@ -144,6 +147,45 @@ void tile(const Tile<T>& t) {
     }
   }
   finish<T, MR, NV>(acc, t, last);
+}
+
+template <class T, int NV>
+void tile_column(const Tile<T>& t, std::int64_t blocks) {
+  constexpr int W = kLanes<T>, MR = max_rows<T>(NV);
+  const std::int64_t row_stride = t.row_stride, b_step = t.b_step, c_stride = t.c_stride, k = t.runs[0].k;
+  const T* a = t.a + t.runs[0].a;
+  const T* const b = t.b + t.runs[0].b;
+  T* c = t.c;
+  const Bounds<Vec<T>> bounds(t.activation);
+  Vec<T> bias[NV];
+#pragma GCC unroll 4
+  for (int v = 0; v < NV; ++v) bias[v] = t.bias == nullptr ? splat(T{-0.0}) : load(t.bias + v * W);
+  for (; blocks > 0; --blocks) {
+    Vec<T> acc[MR][NV] = {};
+    multiply<T, MR, NV, Rows::strided, false>(acc, a, row_stride, 1, b, b_step, k, W);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 4
+      for (int v = 0; v < NV; ++v) store(c + i * c_stride + v * W, bounds(acc[i][v] + bias[v]));
+    }
+    a += MR * row_stride;
+    c += MR * c_stride;
+  }
+}
+
+template <class T>
+TileColumnFunction<T> column_of(int nv) {
+  if constexpr (kMaxVectors<T> >= 4) {
+    constexpr TileColumnFunction<T> kAll[] = {tile_column<T, 1>, tile_column<T, 2>, tile_column<T, 3>,
+                                              tile_column<T, 4>};
+    return kAll[nv - 1];
+  } else if constexpr (kMaxVectors<T> == 3) {
+    constexpr TileColumnFunction<T> kAll[] = {tile_column<T, 1>, tile_column<T, 2>, tile_column<T, 3>};
+    return kAll[nv - 1];
+  } else {
+    constexpr TileColumnFunction<T> kAll[] = {tile_column<T, 1>, tile_column<T, 2>};
+    return kAll[nv - 1];
+  }
 }
 
 template <class T, int NV, Rows R, int... I>
@@ -200,6 +242,9 @@ Blocking choose(std::int64_t m, std::int64_t n, int preferred) {
 
 TileFunction<float> tile_function(Rows rows, int mr, int nv, float) { return find<float>(rows, mr, nv); }
 TileFunction<double> tile_function(Rows rows, int mr, int nv, double) { return find<double>(rows, mr, nv); }
+
+TileColumnFunction<float> tile_column_function(int nv, float) { return column_of<float>(nv); }
+TileColumnFunction<double> tile_column_function(int nv, double) { return column_of<double>(nv); }
 
 Blocking choose_blocking(std::int64_t m, std::int64_t n, float, int preferred) {
   return choose<float>(m, n, preferred);
