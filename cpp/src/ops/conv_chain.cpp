@@ -177,6 +177,8 @@ Specs infer_chain(const Infer& in) {
 // Between two stages: what of L2 all rows that are kept may take.
 constexpr std::int64_t kBandBytes = std::int64_t{320} << 10;
 constexpr std::int64_t kWantedTasks = 8;
+// The same where segments of a sample overlap: each computes rows for itself that its neighbour computes, too.
+constexpr std::int64_t kWantedOverlapping = 4;
 // Rows of a segment at least, where the rows between two segments are computed for both.
 constexpr std::int64_t kLeastSegment = 6;
 constexpr int kScratch = 3;  // the slots below it are those of the stages' kernels
@@ -268,7 +270,7 @@ void cut_rows(std::int64_t batch, Chain& chain) {
     flops += flops_of(chain.stages[i]);
     overlapping = overlapping || (i > 0 && chain.stages[i].stage.reach() > chain.stages[i].stage.stride[0]);
   }
-  const std::int64_t wanted = kernels::wanted_tasks(batch * flops, kWantedTasks);
+  const std::int64_t wanted = kernels::wanted_tasks(batch * flops, overlapping ? kWantedOverlapping : kWantedTasks);
   const std::int64_t most = std::max<std::int64_t>(1, overlapping ? rows / kLeastSegment : rows);
   chain.segments = std::clamp<std::int64_t>(ceil_div(wanted, std::max<std::int64_t>(1, batch)), 1, most);
   chain.segment_rows = ceil_div(rows, chain.segments);
