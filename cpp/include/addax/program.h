@@ -54,6 +54,9 @@ class Program {
   std::vector<int> outputs;  ///< slots; one may appear several times
   std::vector<Assignment> assignments;
   std::shared_ptr<Prologue> prologue;  ///< makes derived variables before the steps run; null if there are none
+  /// The unknown that counts samples, the first size of every input and output: row i of the outputs depends on row i
+  /// of the inputs alone. Empty: not so, or not known. `optimize` finds it.
+  std::string samples;
 
   int add_slot(Spec spec, SlotKind kind, int index);
   Specs input_specs() const;

@@ -84,6 +84,7 @@ std::string Program::str() const {
 
 ProgramPtr bind_dims(const ProgramPtr& program, const Bindings& bindings) {
   auto bound = std::make_shared<Program>(*program);
+  bound->samples.clear();  // a number by now
   for (Slot& slot : bound->slots) slot.spec.dims = evaluated(slot.spec.dims, bindings);
   for (Step& step : bound->steps) {
     for (auto& [name, attribute] : step.attributes.entries()) {

@@ -1,160 +1,102 @@
 #include "addax/replay.h"
 
 #include <algorithm>
-#include <cstring>
+#include <atomic>
 
+#include "base/checked.h"
 #include "base/cpu.h"
-#include "program/plan.h"
-#include "program/profile.h"
+#include "base/parallel.h"
+#include "program/bound_plan.h"
+#include "program/pieces.h"
 #include "program/prologue.h"
 
 namespace addax {
 namespace {
 
-struct BoundStep {
-  const Operation* operation;
-  const Attributes* attributes;
-  std::vector<Buffer> inputs, outputs;
-  void* workspace;
-  std::shared_ptr<void> prepared;
+constexpr std::int64_t kPageBytes = 4096;  // lanes share none
 
-  Run call() const { return Run(*operation, *attributes, inputs, outputs, workspace, prepared.get()); }
-  void run() const { operation->run(call()); }
-};
+// What the arena is for, in words of its largest value.
+std::string largest_value(const Program& program, const Plan& plan) {
+  const Shape* largest = nullptr;
+  const Operation* operation = nullptr;
+  for (const PlannedStep& step : plan.steps) {
+    for (const int slot : step.outputs) {
+      const Shape& shape = plan.shapes[static_cast<std::size_t>(slot)];
+      if (plan.places[static_cast<std::size_t>(slot)].home != Home::arena) continue;
+      if (largest != nullptr && shape.elements() <= largest->elements()) continue;
+      largest = &shape;
+      operation = step.operation;
+    }
+  }
+  if (largest == nullptr) return "the values of a program";
+  return text("the values of a program, the largest of them the output of ", operation->name, ", of shape ", *largest,
+              "; a smaller batch needs less");
+}
 
-// An operand whose address the caller, or a variable, decides.
-struct Patch {
-  Buffer* buffer;
-  int index;
+// The place of a plan at which pieces of a batch run, one after the other, and where the present one's data lie.
+struct Lane {
+  std::unique_ptr<BoundPlan> plan;
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
 };
 
 }  // namespace
 
 struct Replay::Impl {
   ProgramPtr program;
-  Plan plan;
+  std::vector<Shape> output_shapes;
+  std::int64_t pieces = 1;
+  std::vector<std::int64_t> input_bytes, output_bytes;  // of a piece
+  std::int64_t arena_bytes = 0;
   std::shared_ptr<Storage> arena;
-  std::vector<BoundStep> steps;
-  std::vector<Patch> inputs, outputs, variables;
+  std::vector<Lane> lanes;
   std::vector<bool> assigned;                  // per variable
   std::vector<void*> variable_data;            // as bound last
+  std::uint64_t variables_version = 0;         // of their addresses
   std::vector<std::shared_ptr<Storage>> held;  // the variables' memory while a run lasts
-  std::vector<const void*> input_data;
-  std::vector<void*> output_data;
-  std::shared_ptr<Profile> profile;  // null unless asked for
 
-  Impl(ProgramPtr p, std::span<const Shape> shapes, const Impl* other)
-      : program(std::move(p)), plan(make_plan(*program, shapes)) {
-    arena = other != nullptr && other->arena->bytes() >= plan.arena_bytes
-                ? other->arena
-                : Storage::allocate(plan.arena_bytes, [&] { return largest_value(); });
+  Impl(ProgramPtr p, std::span<const Shape> shapes, const Impl* other) : program(std::move(p)) {
+    Plan plan = make_plan(*program, shapes);
+    for (const int slot : program->outputs) output_shapes.push_back(plan.shapes[static_cast<std::size_t>(slot)]);
     assigned.assign(program->variables.size(), false);
     for (const Assignment& a : program->assignments) assigned[static_cast<std::size_t>(a.variable)] = true;
     variable_data.assign(program->variables.size(), nullptr);
     held.resize(program->variables.size());
-    input_data.assign(program->inputs.size(), nullptr);
-    output_data.assign(program->outputs.size(), nullptr);
-    steps.reserve(plan.steps.size());
-    for (const PlannedStep& step : plan.steps) steps.push_back(bind(step));
-    collect_patches();
-    profile = Profile::make(title(), describe_steps());
+    pieces = count_pieces(*program, plan);
+    if (pieces > 1) plan = plan_of_piece(shapes);
+    input_bytes = bytes_of(plan, program->inputs);
+    output_bytes = bytes_of(plan, program->outputs);
+    make_lanes(plan, other);
   }
 
-  // ---- For profiles.
-
-  std::string title() const {
-    std::string out = text("program of ", steps.size(), " steps, inputs");
-    for (const int slot : program->inputs) out += text(' ', plan.shapes[static_cast<std::size_t>(slot)]);
-    return out;
+  Plan plan_of_piece(std::span<const Shape> shapes) const {
+    std::vector<Shape> piece(shapes.begin(), shapes.end());
+    for (Shape& shape : piece) shape[0] /= pieces;
+    return make_plan(*program, piece);
   }
 
-  std::vector<ProfiledStep> describe_steps() const {
-    std::vector<ProfiledStep> described;
-    for (const BoundStep& step : steps) {
-      ProfiledStep d{step.operation->name, {}, 0, 0};
-      for (const Buffer& b : step.inputs) d.shapes += text(b.shape, ' ');
-      d.shapes += "->";
-      for (const Buffer& b : step.outputs) d.shapes += text(' ', b.shape);
-      for (const auto* buffers : {&step.inputs, &step.outputs})
-        for (const Buffer& b : *buffers) d.bytes += b.bytes();
-      if (step.operation->flops != nullptr) {
-        d.flops = step.operation->flops(step.call());
-      } else if (step.operation->traits.elementwise) {
-        d.flops = step.outputs[0].elements();
-      }
-      described.push_back(std::move(d));
+  std::vector<std::int64_t> bytes_of(const Plan& plan, const std::vector<int>& slots) const {
+    std::vector<std::int64_t> bytes;
+    for (const int slot : slots) {
+      const auto i = static_cast<std::size_t>(slot);
+      bytes.push_back(plan.shapes[i].elements() * size_of(program->slots[i].spec.dtype));
     }
-    return described;
+    return bytes;
   }
 
-  // What the arena is for, in words of its largest value.
-  std::string largest_value() const {
-    const Shape* largest = nullptr;
-    const Operation* operation = nullptr;
-    for (const PlannedStep& step : plan.steps) {
-      for (const int slot : step.outputs) {
-        const Shape& shape = plan.shapes[static_cast<std::size_t>(slot)];
-        if (plan.places[static_cast<std::size_t>(slot)].home != Home::arena) continue;
-        if (largest != nullptr && shape.elements() <= largest->elements()) continue;
-        largest = &shape;
-        operation = step.operation;
-      }
-    }
-    if (largest == nullptr) return "the values of a program";
-    return text("the values of a program, the largest of them the output of ", operation->name, ", of shape ", *largest,
-                "; a smaller batch needs less");
-  }
-
-  BoundStep bind(const PlannedStep& step) {
-    BoundStep bound{step.operation, &step.attributes, {}, {}, nullptr, nullptr};
-    for (const int slot : step.inputs) bound.inputs.push_back(buffer(slot));
-    for (const int slot : step.outputs) bound.outputs.push_back(buffer(slot));
-    if (step.workspace_bytes > 0) bound.workspace = arena_at(step.workspace_offset);
-    if (step.operation->prepare != nullptr)
-      bound.prepared = step.operation->prepare(Run(*step.operation, step.attributes, bound.inputs, bound.outputs));
-    return bound;
-  }
-
-  char* arena_at(std::int64_t offset) const { return static_cast<char*>(arena->data()) + offset; }
-  const Place& place(int slot) const { return plan.places[static_cast<std::size_t>(slot)]; }
-
-  Buffer buffer(int slot) const {
-    const std::size_t i = static_cast<std::size_t>(slot);
-    return {address(place(slot)), program->slots[i].spec.dtype, plan.shapes[i]};
-  }
-
-  // Where a place is now; inputs, outputs and variables as bound last.
-  void* address(const Place& place) const {
-    const std::size_t i = static_cast<std::size_t>(place.index);
-    switch (place.home) {
-      case Home::arena:
-        return arena_at(place.offset);
-      case Home::constant:
-        return program->constants[i].data();
-      case Home::input:
-        return const_cast<void*>(input_data[i]);
-      case Home::output:
-        return output_data[i];
-      case Home::variable:
-        return variable_data[i];
-      case Home::none:
-        break;
-    }
-    return nullptr;
-  }
-
-  void collect_patches() {
-    for (std::size_t s = 0; s < steps.size(); ++s) {
-      const auto collect = [&](const std::vector<int>& slots, std::vector<Buffer>& buffers) {
-        for (std::size_t i = 0; i < slots.size(); ++i) {
-          const Place& home = place(slots[i]);
-          if (home.home == Home::input) inputs.push_back({&buffers[i], home.index});
-          if (home.home == Home::output) outputs.push_back({&buffers[i], home.index});
-          if (home.home == Home::variable) variables.push_back({&buffers[i], home.index});
-        }
-      };
-      collect(plan.steps[s].inputs, steps[s].inputs);
-      collect(plan.steps[s].outputs, steps[s].outputs);
+  // As many as there may be threads; memory that none of them comes to use is never touched.
+  void make_lanes(const Plan& plan, const Impl* other) {
+    const auto count = std::clamp<std::int64_t>(std::max(available_cpus(), thread_count()), 1, pieces);
+    const std::int64_t bytes =
+        count == 1 ? plan.arena_bytes : checked_add(plan.arena_bytes, kPageBytes - 1) / kPageBytes * kPageBytes;
+    arena_bytes = checked_mul(bytes, count);
+    arena = other != nullptr && other->arena->bytes() >= arena_bytes
+                ? other->arena
+                : Storage::allocate(arena_bytes, [&] { return largest_value(*program, plan); });
+    for (std::int64_t i = 0; i < count; ++i) {
+      char* const memory = static_cast<char*>(arena->data()) + i * bytes;
+      lanes.push_back({std::make_unique<BoundPlan>(*program, plan, memory),
+                       std::vector<const void*>(input_bytes.size()), std::vector<void*>(output_bytes.size())});
     }
   }
 
@@ -165,7 +107,7 @@ struct Replay::Impl {
   };
 
   void bind_variables() {
-    bool moved = false;
+    bool moved = variables_version == 0;
     for (std::size_t i = 0; i < variable_data.size(); ++i) {
       Variable& variable = *program->variables[i];
       held[i] = assigned[i] ? variable.hold_for_writing() : variable.hold();
@@ -173,46 +115,42 @@ struct Replay::Impl {
       moved = moved || data != variable_data[i];
       variable_data[i] = data;
     }
-    if (!moved) return;
-    for (const Patch& patch : variables) patch.buffer->data = variable_data[static_cast<std::size_t>(patch.index)];
-  }
-
-  void copy(const Copy& c) const {
-    const Place& from = c.staged >= 0 ? plan.staged[static_cast<std::size_t>(c.staged)].to : place(c.slot);
-    const std::size_t i = static_cast<std::size_t>(c.slot);
-    const std::int64_t bytes = plan.shapes[i].elements() * size_of(program->slots[i].spec.dtype);
-    if (bytes > 0) std::memcpy(address(c.to), address(from), static_cast<std::size_t>(bytes));
-  }
-
-  void run_profiled() {
-    profile->count_run();
-    for (std::size_t s = 0; s < steps.size(); ++s)
-      if (!steps[s].operation->traits.view) profile->time(s, [&] { steps[s].run(); });
+    if (moved) ++variables_version;
   }
 
   void run(std::span<const void* const> in, std::span<void* const> out) {
-    if (in.size() != input_data.size() || out.size() != output_data.size())
-      fail(ErrorKind::value, "the replay takes the addresses of ", input_data.size(), " inputs and ",
-           output_data.size(), " outputs; received ", in.size(), " and ", out.size());
+    if (in.size() != input_bytes.size() || out.size() != output_bytes.size())
+      fail(ErrorKind::value, "the replay takes the addresses of ", input_bytes.size(), " inputs and ",
+           output_bytes.size(), " outputs; received ", in.size(), " and ", out.size());
     if (program->prologue != nullptr) program->prologue->refresh();
     const FlushDenormals flush;
     const Release release{held};
-    std::copy(in.begin(), in.end(), input_data.begin());
-    std::copy(out.begin(), out.end(), output_data.begin());
-    for (const Patch& patch : inputs)
-      patch.buffer->data = const_cast<void*>(input_data[static_cast<std::size_t>(patch.index)]);
-    for (const Patch& patch : outputs) patch.buffer->data = output_data[static_cast<std::size_t>(patch.index)];
     bind_variables();
-    if (profile == nullptr) {
-      for (const BoundStep& step : steps)
-        if (!step.operation->traits.view) step.run();
+    if (pieces == 1) {
+      lanes[0].plan->run({in.data(), out.data(), variable_data.data(), variables_version});
     } else {
-      run_profiled();
+      run_pieces(in, out);
     }
-    for (const Copy& c : plan.staged) copy(c);
-    for (const Copy& c : plan.copies) copy(c);
     for (std::size_t i = 0; i < assigned.size(); ++i)
       if (assigned[i]) program->variables[i]->note_written();
+  }
+
+  // Each thread that comes takes a lane and pieces as long as there are any. In a lane, which is part of a parallel
+  // region, the kernels' own regions are serial.
+  void run_pieces(std::span<const void* const> in, std::span<void* const> out) {
+    std::atomic<std::int64_t> next{0};
+    parallel_for(static_cast<std::int64_t>(lanes.size()), 1, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t lane = first; lane < last; ++lane)
+        for (std::int64_t piece; (piece = next.fetch_add(1, std::memory_order_relaxed)) < pieces;)
+          run_piece(lanes[static_cast<std::size_t>(lane)], piece, in, out);
+    });
+  }
+
+  void run_piece(Lane& lane, std::int64_t piece, std::span<const void* const> in, std::span<void* const> out) {
+    for (std::size_t i = 0; i < in.size(); ++i)
+      lane.inputs[i] = static_cast<const char*>(in[i]) + piece * input_bytes[i];
+    for (std::size_t i = 0; i < out.size(); ++i) lane.outputs[i] = static_cast<char*>(out[i]) + piece * output_bytes[i];
+    lane.plan->run({lane.inputs.data(), lane.outputs.data(), variable_data.data(), variables_version});
   }
 };
 
@@ -223,9 +161,7 @@ Replay::Replay(ProgramPtr program, std::span<const Shape> input_shapes, const Re
 Replay::~Replay() = default;
 Replay::Replay(Replay&&) noexcept = default;
 
-const Shape& Replay::output_shape(int i) const {
-  return impl_->plan.shapes[static_cast<std::size_t>(impl_->program->outputs[static_cast<std::size_t>(i)])];
-}
+const Shape& Replay::output_shape(int i) const { return impl_->output_shapes[static_cast<std::size_t>(i)]; }
 
 DType Replay::output_dtype(int i) const {
   return impl_->program->slots[static_cast<std::size_t>(impl_->program->outputs[static_cast<std::size_t>(i)])]
@@ -233,7 +169,7 @@ DType Replay::output_dtype(int i) const {
 }
 
 int Replay::output_count() const { return static_cast<int>(impl_->program->outputs.size()); }
-std::int64_t Replay::arena_bytes() const { return impl_->plan.arena_bytes; }
+std::int64_t Replay::arena_bytes() const { return impl_->arena_bytes; }
 bool Replay::shares_memory_with(const Replay& other) const { return impl_->arena == other.impl_->arena; }
 void Replay::run(std::span<const void* const> inputs, std::span<void* const> outputs) { impl_->run(inputs, outputs); }
 

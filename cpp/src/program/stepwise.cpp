@@ -94,7 +94,8 @@ class Walk {
  public:
   Walk(const Program& program, std::string_view time) : program_(program), time_(time), places_(program.slots.size()) {}
 
-  void run() {
+  // `position`: the axis of the outputs on which the pieces follow one another.
+  void run(std::size_t position) {
     if (!program_.assignments.empty())
       fail(ErrorKind::unsupported, "a sequence in pieces would give something else: the model assigns variables");
     int states = 0;
@@ -105,7 +106,7 @@ class Walk {
       places_[at(slot)] = timed ? Place{Kind::timed, plain(dims)} : Place{Kind::state, {}};
     }
     for (const Step& step : program_.steps) visit(step);
-    check_outputs(program_.outputs.size() - std::min(at(states), program_.outputs.size()));
+    check_outputs(program_.outputs.size() - std::min(at(states), program_.outputs.size()), position);
   }
 
  private:
@@ -143,21 +144,21 @@ class Walk {
     return std::vector<Place>(r.step.outputs.size(), Place{kind, {}});
   }
 
-  // The model's outputs have time second or not at all; the states are what the loops ended with.
-  void check_outputs(std::size_t own) const {
+  // The model's outputs have time at its position or not at all; the states are what the loops ended with.
+  void check_outputs(std::size_t own, std::size_t position) const {
     for (std::size_t i = 0; i < program_.outputs.size(); ++i) {
       const Place& place = places_[at(program_.outputs[i])];
       bool fits = place.kind == Kind::last || (i < own && place.kind == Kind::fixed);
       if (i < own && place.kind == Kind::timed) {
-        fits = place.layout.size() > 1;
+        fits = place.layout.size() > position;
         for (std::size_t axis = 0; axis < place.layout.size(); ++axis) {
           const Axis& sizes = place.layout[axis];
-          fits = fits && any_mentions(sizes, time_) == (axis == 1) && (axis != 1 || sizes.size() == 1);
+          fits = fits && any_mentions(sizes, time_) == (axis == position) && (axis != position || sizes.size() == 1);
         }
       }
       if (!fits)
         fail(ErrorKind::unsupported, "a sequence in pieces would give something else: output ", i,
-             " does not have time as its second axis");
+             " does not have time as its ", position == 0 ? "first" : "second", " axis");
     }
   }
 
@@ -169,4 +170,28 @@ class Walk {
 }  // namespace
 }  // namespace addax::stepwise
 
-void addax::require_stepwise(const Program& program, std::string_view time) { stepwise::Walk(program, time).run(); }
+void addax::require_stepwise(const Program& program, std::string_view time) { stepwise::Walk(program, time).run(1); }
+
+std::string addax::independent_samples(const Program& program) {
+  if (program.inputs.empty() || program.outputs.empty()) return {};
+  const auto dims_of = [&](int slot) -> const Dims& { return program.slots[stepwise::at(slot)].spec.dims; };
+  const Dims& first = dims_of(program.inputs[0]);
+  if (first.empty() || first[0].known()) return {};
+  const std::string samples = first[0].str();
+  const auto counted = [&](int slot) {
+    const Dims& dims = dims_of(slot);
+    return !dims.empty() && dims[0] == first[0] &&
+           std::none_of(dims.begin() + 1, dims.end(), [&](const Dim& dim) { return mentions(dim, samples); });
+  };
+  const auto fails = [](const Step& step) { return may_fail(*step.operation, step.attributes); };
+  if (!std::all_of(program.inputs.begin(), program.inputs.end(), counted) ||
+      !std::all_of(program.outputs.begin(), program.outputs.end(), counted) ||
+      std::any_of(program.steps.begin(), program.steps.end(), fails))
+    return {};
+  try {
+    stepwise::Walk(program, samples).run(0);
+  } catch (const Error&) {  // the answer, not a fault
+    return {};
+  }
+  return samples;
+}

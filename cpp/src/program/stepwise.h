@@ -1,6 +1,7 @@
-// Whether a program over a sequence may be fed the sequence in pieces.
+// Whether a program over a sequence, or over a batch of samples, may be fed it in pieces.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "addax/program.h"
@@ -17,5 +18,10 @@ namespace addax {
 // Throws Error(unsupported) that names the first step that may look elsewhere in time. An operation that is not known
 // here may, so that the answer is never wrong in the other direction.
 void require_stepwise(const Program& program, std::string_view time);
+
+// The unknown that counts samples: the first size of every input and output, where each row of the outputs depends on
+// the same row of the inputs, on constants and variables alone. Empty if there is none or if the program has an
+// operation that is not known here, one that may fail or assignments. The program is as it was recorded.
+std::string independent_samples(const Program& program);
 
 }  // namespace addax

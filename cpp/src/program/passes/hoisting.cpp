@@ -30,6 +30,7 @@ class Hoisting {
     prologue_.assignments.clear();
     prologue_.inputs.clear();
     prologue_.input_names.clear();
+    prologue_.samples.clear();
     for (const int slot : derived) derive(slot);
     std::vector<Step> kept;
     prologue_.steps.clear();

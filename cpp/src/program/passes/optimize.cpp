@@ -1,4 +1,5 @@
 #include "program/passes/passes.h"
+#include "program/stepwise.h"
 
 namespace addax {
 namespace {
@@ -41,6 +42,7 @@ ProgramPtr optimize(const ProgramPtr& program, Products products) {
   // It has been through the passes; a second prologue would take the place of the one that makes its derived variables.
   if (program->prologue != nullptr) return program;
   Program result = *program;
+  result.samples = independent_samples(*program);
   for (const auto pass : kPasses) {
     result = pass(std::move(result));
     if (products == Products::bfloat16 && pass == passes::epilogue_fusion)

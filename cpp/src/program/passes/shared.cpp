@@ -77,6 +77,7 @@ Program compact(const Program& program) {
 
   Program result;
   result.prologue = program.prologue;
+  result.samples = program.samples;
   std::vector<int> renumbered(program.slots.size(), -1);
   const auto keep = [&](int slot, SlotKind kind, int index) {
     const int fresh = result.add_slot(program.slots[static_cast<std::size_t>(slot)].spec, kind, index);
