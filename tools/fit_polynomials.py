@@ -76,6 +76,9 @@ def main() -> None:
     def cos_p(z: float) -> float:
         return 1 / 24 - z / 720 if z < 1e-3 else (math.cos(math.sqrt(z)) - 1 + z / 2) / (z * z)
 
+    def normal(x: float) -> float:
+        return 0.5 * math.erfc(-x * math.sqrt(0.5))
+
     def x_over(f: Callable[[float], float]) -> Callable[[float], float]:
         return lambda z: abs(math.sqrt(z) * z / f(math.sqrt(z))) if z > 0 else 0.0
 
@@ -101,6 +104,27 @@ def main() -> None:
             0.9,
             4.0,
             9,
+        ),
+        "gelu: log2(Φ(-t))": (
+            lambda t: math.log2(normal(-t)),
+            lambda t: min(1.0, normal(-t) / normal(-5.5)),
+            0,
+            7.0,
+            13,
+        ),
+        "gelu: 1 - t φ(t) / Φ(-t)": (
+            lambda t: 1 - t * math.exp(-t * t / 2) / math.sqrt(2 * math.pi) / normal(-t),
+            lambda t: max(2 * normal(-t), 1e-9),
+            0,
+            6.0,
+            10,
+        ),
+        "2^r, the first coefficient kept apart as 1": (
+            lambda r: math.expm1(r * ln2) / r if r else ln2,
+            lambda r: abs(r) / 2.0**r,
+            -0.5,
+            0.5,
+            5,
         ),
         "log2 in double: (log(1+f) - ...) via s = f/(2+f), log = 2 s (1 + z P(z))": (
             atanh_p,

@@ -132,6 +132,48 @@ TEST_CASE("the functions that models use most are within 2 ulp over all floats")
   }
 }
 
+double normal(double x) { return 0.5 * std::erfc(-x * std::sqrt(0.5)); }
+double normal_density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::acos(-1.0)); }
+
+// The formula 0.5 x (1 + erf(x / √2)) in float32 has lost half of its digits at −3 and all of them at −5.5.
+TEST_CASE("gelu keeps its digits far below zero") {
+  const std::vector<float> x = numbers(-5.5f, 12, 400000), y = apply(Opcode::gelu, x);
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double v = x[i], want = v * normal(v);
+    if (std::fabs(want) < 1e-37) continue;  // denormals
+    worst =
+        std::max(worst, std::fabs(y[i] - want) / (std::fabs(want) * (1 + 0.5 * std::min(v, 0.0) * std::min(v, 0.0))));
+  }
+  INFO(worst);
+  CHECK(worst <= 2.5e-7);
+}
+
+TEST_CASE("the slope of gelu is exact to a unit of the last place of 1") {
+  const std::vector<float> x = numbers(-20, 20, 400000), y = apply(Opcode::gelu_slope, x);
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double v = x[i];
+    worst = std::max(worst, std::fabs(y[i] - (normal(v) + v * normal_density(v))));
+  }
+  INFO(worst);
+  CHECK(worst <= 1.2e-7);
+}
+
+TEST_CASE("gelu and its slope end in 0 and x, in 0 and 1") {
+  const std::vector<float> x = {0.0f, -0.0f, kInf, -kInf, 20.0f, -20.0f, 3e38f, -3e38f, kNaN};
+  const std::vector<float> y = apply(Opcode::gelu, x), slope = apply(Opcode::gelu_slope, x);
+  const std::vector<float> wanted = {0, 0, kInf, 0, 20, 0, 3e38f, 0}, wanted_slope = {0.5, 0.5, 1, 0, 1, 0, 1, 0};
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    INFO(x[i]);
+    CHECK(ulps(y[i], wanted[i]) == 0);
+    CHECK(std::signbit(y[i]) == std::signbit(x[i]));
+    CHECK(std::fabs(slope[i] - wanted_slope[i]) <= 1e-7f);
+  }
+  CHECK(std::isnan(y.back()));
+  CHECK(std::isnan(slope.back()));
+}
+
 TEST_CASE("float32 functions take zeros, infinities, NaN and denormals as libm does, sign of zero included") {
   const std::vector<float> x = {0.0f,   -0.0f,   kInf,   -kInf,   kNaN,  1.0f,   -1.0f,
                                 1e-45f, -1e-45f, 1e-39f, -1e-39f, 3e38f, -3e38f, 1e-20f};

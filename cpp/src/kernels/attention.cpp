@@ -16,19 +16,23 @@ namespace {
 
 using std::int64_t;
 
-// Scores of a block, kRows × kColumns, twice in the gradient, and what is packed for them: half a megabyte of L2.
+// A block of scores. The gradient keeps two of them, with what is packed for them half a megabyte of L2.
 constexpr int64_t kRows = 128;
 constexpr int64_t kColumns = 256;
+// Rows of a strip, at most: they go through all that is done to a row at once, and their scores stay in L1.
+constexpr int64_t kStripRows = 16;
 constexpr int64_t kWork = 1 << 18;  // multiplications worth waking a thread for
 
 // A masked score: far below any other, and finite, so that a row of nothing else has equal weights.
 template <class T>
 constexpr T kMasked = static_cast<T>(sizeof(T) == 4 ? -2.3e38 : -1.2e308);
 
-// exp of what is not positive, −∞ and NaN included. float has a vector function; double goes to libm, lane by lane.
+// exp of what is not positive, −∞ and NaN included. The rounding of x log₂ e costs it up to |x| ulp, which do not show
+// beside the largest weight of a row. double goes to libm, lane by lane.
 ADDAX_INLINE VecF exp_of(VecF x) {
-  const ExpParts e = exp_parts(select(x < -104.0f, splat(-104.0f), x));
-  return scale(e.p + 1.0f, e.n);
+  x = select(x < -104.0f, splat(-104.0f), x);
+  const VecF y = x * 1.44269504f, n = round_even(y);
+  return scale(exp2_of_fraction(y - n), n);
 }
 ADDAX_INLINE VecD exp_of(VecD x) {
   VecD y;
@@ -72,6 +76,13 @@ struct Panels {
   }
 };
 
+// The strips that rows are cut into: of as many rows as a block of the product that makes the scores, or two.
+template <class T>
+int64_t strips_of(int64_t rows, const Panels<T>& keys) {
+  const int64_t block = max_rows<T>(static_cast<int>(keys.width / kLanes<T>));
+  return blocks_of(rows, block < kStripRows / 2 ? 2 * block : block);
+}
+
 // The left factor: A(i, p) is data[i · stride + p], or data[p · stride + i] if the rows are adjacent.
 template <class T>
 struct Left {
@@ -109,10 +120,15 @@ void multiply(int64_t rows, int64_t columns, int64_t k, const Left<T>& a, const 
   }
 }
 
-// Rows one after another: a stride of the inputs may be a power of two.
 template <class T>
-void copy_rows(const T* from, int64_t stride, T* to, int64_t rows, int64_t depth) {
-  for (int64_t i = 0; i < rows; ++i) std::copy_n(from + i * stride, depth, to + i * depth);
+void scale_row(T* to, const T* from, int64_t n, T factor) {
+  for (int64_t i = 0; i < n; ++i) to[i] = from[i] * factor;
+}
+
+// Rows one after another, times factor: a stride of the inputs may be a power of two.
+template <class T>
+void copy_rows(const T* from, int64_t stride, T* to, int64_t rows, int64_t depth, T factor = 1) {
+  for (int64_t i = 0; i < rows; ++i) scale_row(to + i * depth, from + i * stride, depth, factor);
 }
 
 // ---- Scores
@@ -170,11 +186,6 @@ T exponentials(T* x, int64_t n, T shift) {
   return reduce_add(a + b);
 }
 
-template <class T>
-void scale_row(T* to, const T* from, int64_t n, T factor) {
-  for (int64_t i = 0; i < n; ++i) to[i] = from[i] * factor;
-}
-
 // ---- Forward. M. Milakov, N. Gimelshein, "Online normalizer calculation for softmax" (2018), alg. 3: when a later
 // block of columns has a larger score, what has been added up so far is scaled down.
 
@@ -186,7 +197,7 @@ struct ForwardScratch {
     const int64_t sizes[] = {rows * in.depth,
                              Panels<T>::elements(in.depth, columns),
                              Panels<T>::elements(columns, in.value_depth),
-                             rows * score_stride<T>(columns),
+                             kStripRows * score_stride<T>(columns),
                              rows * in.value_depth,
                              rows,
                              rows};
@@ -225,7 +236,8 @@ void forward_block(const Attention<T>& job, int64_t item, int64_t head, int64_t 
   const int64_t depth = in.depth, value_depth = in.value_depth, key_head = head / (in.heads / in.key_heads);
   const int64_t q_stride = in.heads * depth, k_stride = in.key_heads * depth, v_stride = in.key_heads * value_depth;
   const ForwardScratch<T> s(in);
-  copy_rows(in.q + (item * in.rows + first) * q_stride + head * depth, q_stride, s.query, rows, depth);
+  copy_rows(in.q + (item * in.rows + first) * q_stride + head * depth, q_stride, s.query, rows, depth,
+            static_cast<T>(in.scale));
   std::fill_n(s.largest, rows, kLeast<T>);
   std::fill_n(s.total, rows, T{0});
   std::fill_n(s.sums, rows * value_depth, T{0});
@@ -235,14 +247,21 @@ void forward_block(const Attention<T>& job, int64_t item, int64_t head, int64_t 
     const int64_t column = cut(seen, blocks, block), columns = cut(seen, blocks, block + 1) - column;
     const T* k = in.k + (item * in.columns + column) * k_stride + key_head * depth;
     const T* v = in.v + (item * in.columns + column) * v_stride + key_head * value_depth;
-    const Panels<T> keys(s.keys, k, k_stride, true, depth, columns, static_cast<T>(in.scale));
+    const Panels<T> keys(s.keys, k, k_stride, true, depth, columns);
     const Panels<T> values(s.values, v, v_stride, false, columns, value_depth);
-    multiply<T>(rows, columns, depth, {s.query, depth, Rows::strided}, keys, s.scores, stride, false);
-    for (int64_t r = 0; r < rows; ++r) {
-      weigh(RowMask<T>(in, item, head, first + r, column, columns), s.scores + r * stride, columns, s.largest[r],
-            s.total[r], s.sums + r * value_depth, value_depth);
+    const int64_t strips = strips_of(rows, keys);
+    for (int64_t strip = 0; strip < strips; ++strip) {
+      const int64_t begin = cut(rows, strips, strip), count = cut(rows, strips, strip + 1) - begin;
+      multiply<T>(count, columns, depth, {s.query + begin * depth, depth, Rows::strided}, keys, s.scores, stride,
+                  false);
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t row = begin + r;
+        weigh(RowMask<T>(in, item, head, first + row, column, columns), s.scores + r * stride, columns, s.largest[row],
+              s.total[row], s.sums + row * value_depth, value_depth);
+      }
+      multiply<T>(count, value_depth, columns, {s.scores, stride, Rows::strided}, values, s.sums + begin * value_depth,
+                  value_depth, true);
     }
-    multiply<T>(rows, value_depth, columns, {s.scores, stride, Rows::strided}, values, s.sums, value_depth, true);
   }
   for (int64_t r = 0; r < rows; ++r) {
     const bool hidden = (in.hide_empty && s.largest[r] == kMasked<T>) || in.columns == 0;
@@ -350,18 +369,27 @@ void gradient_block(const AttentionGradient<T>& job, const GradientScratch<T>& s
   const int64_t out_at = (item * in.rows + first) * out_stride + head * value_depth;
   const int64_t columns = in.causal ? std::min(block.count, first + rows - block.first) : block.count;
   const int64_t stride = score_stride<T>(std::min(kColumns, in.columns));
-  copy_rows(in.q + q_at, q_stride, s.query, rows, depth);
+  copy_rows(in.q + q_at, q_stride, s.query, rows, depth, static_cast<T>(in.scale));
   copy_rows(job.dout + out_at, out_stride, s.dout, rows, value_depth);
-  const Panels<T> query(s.query_panels, s.query, depth, false, rows, depth, static_cast<T>(in.scale));
+  const Panels<T> query(s.query_panels, s.query, depth, false, rows, depth);
   const Panels<T> dout(s.dout_panels, s.dout, value_depth, false, rows, value_depth);
 
-  multiply<T>(rows, columns, depth, {s.query, depth, Rows::strided}, block.keys, s.scores, stride, false);
-  multiply<T>(rows, columns, value_depth, {s.dout, value_depth, Rows::strided}, block.values, s.slopes, stride, false);
-  for (int64_t r = 0; r < rows; ++r) {
-    const int64_t row = first + r;
-    slope_row(RowMask<T>(in, item, head, row, block.first, columns), s.scores + r * stride, s.slopes + r * stride,
-              columns, job.statistics + ((item * in.heads + head) * in.rows + row) * 2,
-              dot(s.dout + r * value_depth, job.out + out_at + r * out_stride, value_depth));
+  const int64_t strips = strips_of(rows, block.keys);
+  for (int64_t strip = 0; strip < strips; ++strip) {
+    const int64_t begin = cut(rows, strips, strip), end = cut(rows, strips, strip + 1);
+    T *const scores = s.scores + begin * stride, *const slopes = s.slopes + begin * stride;
+    multiply<T>(end - begin, columns, depth, {s.query + begin * depth, depth, Rows::strided}, block.keys, scores,
+                stride, false);
+    multiply<T>(end - begin, columns, value_depth, {s.dout + begin * value_depth, value_depth, Rows::strided},
+                block.values, slopes, stride, false);
+    for (int64_t r = begin; r < end; ++r) {
+      const int64_t row = first + r;
+      slope_row(RowMask<T>(in, item, head, row, block.first, columns), s.scores + r * stride, s.slopes + r * stride,
+                columns, job.statistics + ((item * in.heads + head) * in.rows + row) * 2,
+                dot(s.dout + r * value_depth, job.out + out_at + r * out_stride, value_depth));
+    }
+    multiply<T>(end - begin, depth, columns, {slopes, stride, Rows::strided}, block.keys_as_rows,
+                job.dq + q_at + begin * q_stride, q_stride, block.first > 0);
   }
   const int64_t k_stride = in.key_heads * depth, v_stride = in.key_heads * value_depth;
   const int64_t position = item * in.columns + block.first;
@@ -369,8 +397,6 @@ void gradient_block(const AttentionGradient<T>& job, const GradientScratch<T>& s
               job.dv + position * v_stride + key_head * value_depth, v_stride, true);
   multiply<T>(columns, depth, rows, {s.slopes, stride, Rows::adjacent}, query,
               job.dk + position * k_stride + key_head * depth, k_stride, true);
-  multiply<T>(rows, depth, columns, {s.slopes, stride, Rows::strided}, block.keys_as_rows, job.dq + q_at, q_stride,
-              block.first > 0);
 }
 
 template <class T>
@@ -397,7 +423,7 @@ void gradient_head(const AttentionGradient<T>& job, int64_t item, int64_t key_he
     const int64_t first = cut(in.columns, blocks, block), count = cut(in.columns, blocks, block + 1) - first;
     const T *k = in.k + k_at + first * k_stride, *v = in.v + v_at + first * v_stride;
     const T scale = static_cast<T>(in.scale);
-    const Columns<T> columns{first, count, Panels<T>(s.keys, k, k_stride, true, depth, count, scale),
+    const Columns<T> columns{first, count, Panels<T>(s.keys, k, k_stride, true, depth, count),
                              Panels<T>(s.values, v, v_stride, true, value_depth, count),
                              Panels<T>(s.keys_as_rows, k, k_stride, false, count, depth, scale)};
     for (int64_t head = key_head * shared; head < (key_head + 1) * shared; ++head) {

@@ -84,6 +84,9 @@ BroadcastLayout make_broadcast_layout(const int64_t* sizes, int rank, const Oper
 int64_t grain_of(Opcode opcode) {
   if (opcode >= Opcode::exp && opcode <= Opcode::softplus) return 8192;
   switch (opcode) {
+    case Opcode::gelu:
+    case Opcode::gelu_slope:
+      return 8192;
     case Opcode::floor_divide:
     case Opcode::mod:
       return 2048;

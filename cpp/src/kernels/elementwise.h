@@ -49,6 +49,9 @@ enum class Opcode : std::uint8_t {
   isinf = 34,
   isfinite = 35,
   logical_not = 36,
+  // one argument again
+  gelu = 37,
+  gelu_slope = 38,  // its derivative
   // two arguments
   add = 64,
   subtract = 65,

@@ -60,6 +60,8 @@ void visit_unary(Visit visit) {
   visit(Opcode::erfinv, [](VecF x) { return erfinv(x); });
   visit(Opcode::sigmoid, [](VecF x) { return sigmoid(x); });
   visit(Opcode::softplus, [](VecF x) { return softplus(x); });
+  visit(Opcode::gelu, [](VecF x) { return gelu(x); });
+  visit(Opcode::gelu_slope, [](VecF x) { return gelu_slope(x); });
   visit(Opcode::relu, [](VecF x) { return relu_of(x); });
   visit(Opcode::floor, [](VecF x) { return floor(x); });
   visit(Opcode::ceil, [](VecF x) { return ceil(x); });

@@ -22,7 +22,7 @@ using Streams = FusedStreamLayout;
 }  // namespace
 
 bool fusable(Opcode o) {
-  return o <= Opcode::logical_not || (o >= Opcode::add && o <= Opcode::arctan2) ||
+  return o <= Opcode::gelu_slope || (o >= Opcode::add && o <= Opcode::arctan2) ||
          (o >= Opcode::equal && o <= Opcode::logical_xor) || o == Opcode::where;
 }
 

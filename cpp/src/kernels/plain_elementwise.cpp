@@ -90,6 +90,14 @@ double sigmoid(double x) {
 }
 double softplus(double x) { return (x < 0 ? 0.0 : x) + std::log1p(std::exp(-std::fabs(x))); }
 
+// The normal distribution: erfc keeps its precision where 1 + erf loses it.
+double normal(double x) { return 0.5 * std::erfc(-x * M_SQRT1_2); }
+double gelu(double x) { return x == -std::numeric_limits<double>::infinity() ? -0.0 : x * normal(x); }
+double gelu_slope(double x) {
+  const double density = 0.5 * M_SQRT1_2 * M_2_SQRTPI * std::exp(-0.5 * x * x);
+  return density == 0 ? normal(x) : normal(x) + x * density;
+}
+
 // A rational start (S. Winitzki, "A handy approximation for the error function and its inverse", 2008), then Newton's
 // steps on erfc, which keeps its precision in the tails.
 double erfinv(double x) {
@@ -244,6 +252,8 @@ Rows double_rows() {
   b.one(Opcode::erfinv, [](T x) { return erfinv(x); });
   b.one(Opcode::sigmoid, [](T x) { return sigmoid(x); });
   b.one(Opcode::softplus, [](T x) { return softplus(x); });
+  b.one(Opcode::gelu, [](T x) { return gelu(x); });
+  b.one(Opcode::gelu_slope, [](T x) { return gelu_slope(x); });
   b.one(Opcode::relu, [](T x) { return x < 0 ? T{0} : x; });
   b.one(Opcode::floor, [](T x) { return std::floor(x); });
   b.one(Opcode::ceil, [](T x) { return std::ceil(x); });
@@ -362,6 +372,8 @@ constexpr Name kNames[] = {
     {Opcode::isinf, "isinf"},
     {Opcode::isfinite, "isfinite"},
     {Opcode::logical_not, "logical_not"},
+    {Opcode::gelu, "gelu"},
+    {Opcode::gelu_slope, "gelu_slope"},
     {Opcode::add, "add"},
     {Opcode::subtract, "subtract"},
     {Opcode::multiply, "multiply"},

@@ -67,6 +67,11 @@ ADDAX_INLINE VecF by_lane(VecF x, F f) {
 
 // ---- exp and its kin
 
+// 2^r for |r| ≤ ½.
+ADDAX_INLINE VecF exp2_of_fraction(VecF r) {
+  return horner(r, 1.0f, 0.693146978f, 0.240222421f, 0.0555073374f, 0.00967151266f, 0.00132647269f);
+}
+
 struct ExpParts {
   VecF r;  // x − n ln 2, |r| ≤ ln 2 / 2
   VecF p;  // exp(r) − 1
@@ -222,6 +227,37 @@ ADDAX_INLINE VecF erf(VecF x) {
                                -0.00399409048f, 0.000378846278f, -1.13107562e-05f, -7.3750067e-07f);
   const VecF large = copy_sign(1.0f - exp(log_erfc), x);
   return select(a < 0.92f, small, select(x != x, x, large));
+}
+
+// ---- Gaussian error linear unit: x Φ(x), Φ the normal distribution (Hendrycks & Gimpel, 2016, arXiv:1606.08415)
+
+struct NormalTail {
+  VecF t;  // min(|x|, 13): further out it is 0 in float32
+  VecF q;  // Φ(−t)
+};
+// By the logarithm of Φ(−t) to base 2, so that small values are exact to the logarithm's precision, where 1 + erf would
+// have lost all of it.
+ADDAX_INLINE NormalTail normal_tail(VecF x) {
+  const VecF a = abs(x), t = select(a > 13.0f, splat(13.0f), a);
+  const VecF log2_q =
+      horner(t, -1.0f, -1.15110403f, -0.459225224f, -0.0524140566f, 0.00687732561f, 9.21312963e-05f, -0.00035007907f,
+             0.000109299137f, -2.0536223e-05f, 2.59029276e-06f, -2.15164963e-07f, 1.06681824e-08f, -2.39327144e-10f);
+  const VecF n = round_even(log2_q);
+  return {t, scale(exp2_of_fraction(log2_q - n), n)};
+}
+
+ADDAX_INLINE VecF gelu(VecF x) {
+  const NormalTail tail = normal_tail(x);
+  return select(x < 0.0f, -tail.t * tail.q, x * (1.0f - tail.q));
+}
+
+// Φ(x) + x φ(x), which is q − t φ(t) at −t; that over q is a polynomial.
+ADDAX_INLINE VecF gelu_slope(VecF x) {
+  const NormalTail tail = normal_tail(x);
+  const VecF below =
+      tail.q * horner(tail.t, 1.0f, -0.797886241f, -0.636597505f, -0.109116391f, 0.0193882051f, -0.000142505367f,
+                      -0.00105727142f, 0.000318278047f, -4.43826284e-05f, 2.53746202e-06f);
+  return select(x < 0.0f, below, 1.0f - below);
 }
 
 // M. Giles, "Approximating the erfinv function", GPU Computing Gems (2011), single precision; a few ulp.

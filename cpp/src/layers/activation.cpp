@@ -41,7 +41,7 @@ constexpr Activation kActivations[] = {
     {"swish", [](const Value& x) { return x * sigmoid(x); }},
     {"silu", [](const Value& x) { return x * sigmoid(x); }},
     {"mish", [](const Value& x) { return x * ops::tanh(softplus(x)); }},
-    {"gelu", [](const Value& x) { return x * 0.5 * (apply("erf", {x * std::sqrt(0.5)}) + 1); }},
+    {"gelu", [](const Value& x) { return apply("gelu", {x}); }},
     {"gelu_new",
      [](const Value& x) {
        const Value inner = (x + square(x) * x * 0.044715) * std::sqrt(2 / std::numbers::pi);

@@ -175,6 +175,12 @@ Value d_arccosh(V x, V, V dy) { return dy * rsqrt((x - 1.0) * (x + 1.0)); }
 Value d_arctanh(V x, V, V dy) { return dy / (1.0 - square(x)); }
 Value d_erf(V x, V, V dy) { return dy * (exp(-square(x)) * M_2_SQRTPI); }
 Value d_erfinv(V, V y, V dy) { return dy * (exp(square(y)) * (1 / M_2_SQRTPI)); }
+// With the normal density φ: (x Φ)' = Φ + x φ, (Φ + x φ)' = (2 − x²) φ.
+Value d_gelu(V x, V, V dy) { return dy * apply_one(operation_named("gelu_slope"), {x}); }
+Value d_gelu_slope(V x, V, V dy) {
+  const Value squared = square(x);
+  return dy * ((2.0 - squared) * exp(squared * -0.5) * (0.5 * M_SQRT1_2 * M_2_SQRTPI));
+}
 Value d_sigmoid(V, V y, V dy) { return dy * (y * (1.0 - y)); }
 Value d_softplus(V x, V, V dy) { return dy * sigmoid(x); }
 // Where the output is positive: 0 at 0, as TensorFlow. A choice, not a product, so that an infinite upstream gives no
@@ -331,6 +337,8 @@ std::vector<Operation> make_table() {
       floating<Opcode::erfinv, d_erfinv>(),
       floating<Opcode::sigmoid, d_sigmoid>(),
       floating<Opcode::softplus, d_softplus>(),
+      floating<Opcode::gelu, d_gelu>(),
+      floating<Opcode::gelu_slope, d_gelu_slope>(),
       number<Opcode::relu, d_relu>(),
       steps<Opcode::floor>(),
       steps<Opcode::ceil>(),

@@ -192,7 +192,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     if approximate:
         inner = (x + core("square")(x) * x * 0.044715) * math.sqrt(2.0 / math.pi)
         return x * 0.5 * (_tanh(inner) + 1.0)
-    return x * 0.5 * (core("erf")(x * math.sqrt(0.5)) + 1.0)
+    return core("gelu")(x)
 
 
 @op

@@ -102,6 +102,15 @@ def _erfinv(y: float) -> float:
     return statistics.NormalDist().inv_cdf((y + 1) / 2) / math.sqrt(2)
 
 
+def _gelu(x: float) -> float:
+    return x * statistics.NormalDist().cdf(x)
+
+
+def _gelu_slope(x: float) -> float:
+    normal = statistics.NormalDist()
+    return normal.cdf(x) + x * normal.pdf(x)
+
+
 def _sigmoid(x):
     return 1 / (1 + np.exp(-np.asarray(x, np.float64)))
 
@@ -137,6 +146,8 @@ UNARY = [
     ("erfinv", _by_element(_erfinv), (-0.9, 0.9), FLOATS),
     ("sigmoid", _sigmoid, (-9, 9), FLOATS),
     ("softplus", lambda x: np.logaddexp(x, 0), (-9, 9), FLOATS),
+    ("gelu", _by_element(_gelu), (-9, 9), FLOATS),
+    ("gelu_slope", _by_element(_gelu_slope), (-9, 9), FLOATS),
     ("relu", lambda x: np.maximum(x, 0), (-9, 9), NUMBERS),
     ("floor", np.floor, (-9, 9), NUMBERS),
     ("ceil", np.ceil, (-9, 9), NUMBERS),
