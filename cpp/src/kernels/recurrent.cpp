@@ -26,6 +26,8 @@ struct Strips {
   int strip() const { return std::max(gates, vectors); }  // vectors computed, then finished, together
   std::int64_t columns() const { return groups * gates; }
   std::int64_t count() const { return ceil_of(columns(), strip()); }
+  std::int64_t panels() const { return strip() / vectors; }                         // of a strip
+  std::int64_t units(std::int64_t lanes) const { return strip() / gates * lanes; }  // of a strip
 };
 
 template <class T>
@@ -115,26 +117,28 @@ class Forward {
     begin();
     for (std::int64_t step = 0; step < s_.steps; ++step) {
       enter(step);
-      pass<0>(h_, weights_.strips, weights_.panels, 0, weights_.strips.count());
-      if constexpr (cell == Cell::gru_before)
-        pass<1>(reset_h_, weights_.candidate_strips, weights_.candidate, 0, weights_.candidate_strips.count());
+      pass<0>(h_, weights_.strips, weights_.panels);
+      if constexpr (cell == Cell::gru_before) pass<1>(reset_h_, weights_.candidate_strips, weights_.candidate);
       if (job_.mask != nullptr) finish_masked();
     }
     end();
   }
 
-  // The same, half of the units at a time. What both read and write are the states; a half of a step has its own
-  // product and place in time.
+  // The same, half of the units at a time. What both halves read and write are the states; a half of a step has its own
+  // sums and place in time.
   void run_halves() {
     begin();
-    parallel_steps<2>(s_.steps, [&](std::int64_t step, int first, int last) {
-      Forward part(*this);
-      part.take_product();
-      part.enter(step);
-      part.fetch_state();
-      const std::int64_t count = weights_.strips.count();
-      part.template pass<0>(part.h_, weights_.strips, weights_.panels, cut(count, 2, first), cut(count, 2, last));
-    });
+    const std::int64_t of_strip = rows_ * weights_.strips.strip() * W;
+    product_ = thread_scratch_of<T>(kProduct, weights_.strips.count() * of_strip);
+    product_step_ = of_strip;
+    const auto at = [&](std::int64_t step, int number) {
+      Half half(*this, number);
+      half.pass.enter(step);
+      return half;
+    };
+    parallel_steps<2>(
+        s_.steps, [&](std::int64_t step, int number) { at(step, number).begin(); },
+        [&](std::int64_t step, int number) { at(step, number).finish(); });
     end();
   }
 
@@ -151,6 +155,7 @@ class Forward {
  private:
   static constexpr int kBuffers = 6;
   static constexpr std::int64_t kFewRows = 4;
+  static constexpr std::int64_t kLate = 1;
   static constexpr int W = kLanes<T>;
 
   std::int64_t place(std::int64_t r) const { return (first_ + r) * s_.steps + time_; }
@@ -177,13 +182,6 @@ class Forward {
     product_ = thread_scratch_of<T>(kProduct, rows_ * strip);
   }
 
-  // Half of the state lies in another core's cache: all of its lines are asked for at once.
-  void fetch_state() const {
-    constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
-    for (std::int64_t r = 0; r < rows_; ++r)
-      for (std::int64_t j = 0; j < s_.units; j += kLine) __builtin_prefetch(h_ + r * stride_ + j);
-  }
-
   void end() {
     const T* const h = states_[s_.steps % 2];
     for (std::int64_t r = 0; r < rows_; ++r) {
@@ -195,28 +193,39 @@ class Forward {
     }
   }
 
-  // A product and the gates that need it, strips [from, to): all of a step, or of gru_before z and r (pass 0), then the
-  // candidate (1).
+  // A product and the gates that need it: all of a step, or of gru_before z and r (pass 0), then the candidate (1).
   template <int number>
-  void pass(const T* a, const Strips& strips, const Panels<T>& panels, std::int64_t first_strip,
-            std::int64_t last_strip) {
-    const std::int64_t width = strips.strip() * W, of_strip = strips.strip() / strips.vectors;
-    const std::int64_t units_of_strip = strips.strip() / strips.gates * W;
+  void pass(const T* a, const Strips& strips, const Panels<T>& panels) {
+    const std::int64_t count = strips.count();
     const bool forth = step_ % 2 == 0;
-    for (std::int64_t n = first_strip; n < last_strip; ++n) {
+    for (std::int64_t n = 0; n < count; ++n) {
       // Back and forth: what was read last is still in the first-level cache.
-      const std::int64_t i = forth ? n : first_strip + last_strip - 1 - n, panel = i * of_strip;
-      panels.multiply(a, stride_, rows_, panel, std::min(panel + of_strip, panels.count()), product_, width, false);
+      const std::int64_t i = forth ? n : count - 1 - n;
+      multiply({0, s_.units}, a, strips, panels, i, false);
       // With few rows a step is the reading of the weights, which goes on while the gates are computed.
-      if (rows_ < kFewRows && n + 1 < last_strip) panels.prefetch((forth ? i + 1 : i - 1) * of_strip);
-      const std::int64_t from = i * units_of_strip, to = std::min(from + units_of_strip, s_.units);
-      for (std::int64_t r = 0; r < rows_; ++r) {
-        if (!seen(r)) continue;
-        const T* product = product_ + r * width;
-        std::int64_t unit = from;
-        for (; unit + W <= to; unit += W, product += strips.gates * W) finish<true, number>(r, unit, W, product);
-        if (unit < to) finish<false, number>(r, unit, to - unit, product);
-      }
+      if (rows_ < kFewRows && n + 1 < count) panels.prefetch((forth ? i + 1 : i - 1) * strips.panels());
+      finish_strip<number>(strips, i);
+    }
+  }
+
+  // What some of the numbers of `a` give for a strip.
+  void multiply(Range inner, const T* a, const Strips& strips, const Panels<T>& panels, std::int64_t strip,
+                bool accumulate) const {
+    const std::int64_t first = strip * strips.panels(), last = std::min(first + strips.panels(), panels.count());
+    panels.multiply(inner, a, stride_, rows_, first, last, product_ + strip * product_step_, strips.strip() * W,
+                    accumulate);
+  }
+
+  template <int number>
+  void finish_strip(const Strips& strips, std::int64_t strip) {
+    const std::int64_t width = strips.strip() * W, first = strip * strips.units(W),
+                       last = std::min(first + strips.units(W), s_.units);
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      if (!seen(r)) continue;
+      const T* product = product_ + strip * product_step_ + r * width;
+      std::int64_t unit = first;
+      for (; unit + W <= last; unit += W, product += strips.gates * W) finish<true, number>(r, unit, W, product);
+      if (unit < last) finish<false, number>(r, unit, last - unit, product);
     }
   }
 
@@ -308,6 +317,50 @@ class Forward {
     }
   }
 
+  // Half of the units of a step. The product with its own half of the state needs nobody; the other half comes from
+  // another core. A sum is that of its two halves, whichever is there first.
+  struct Half {
+    Forward pass;
+    Range strips, own, other;
+
+    Half(const Forward& whole, int number) : pass(whole) {
+      const Strips& s = pass.weights_.strips;
+      const std::int64_t middle = cut(s.count(), 2, 1), unit = std::min(middle * s.units(W), pass.s_.units);
+      const Range ranges[2] = {{0, unit}, {unit, pass.s_.units}};
+      own = ranges[number];
+      other = ranges[1 - number];
+      strips = number == 0 ? Range{0, middle} : Range{middle, s.count()};
+    }
+
+    // The strips in the order of this step: back and forth.
+    std::int64_t strip(std::int64_t n) const { return pass.step_ % 2 == 0 ? strips.first + n : strips.last - 1 - n; }
+    // The last strip is left until the end of the step, so that the next step, which begins there, finds its weights in
+    // the first-level cache.
+    bool early(std::int64_t n) const { return n + kLate < strips.last - strips.first; }
+
+    void begin() const {
+      for (std::int64_t n = 0; early(n); ++n) multiply(own, n, false);
+    }
+    void finish() {
+      fetch_state();
+      for (std::int64_t n = 0; n < strips.last - strips.first; ++n) {
+        multiply(other, n, early(n));
+        if (!early(n)) multiply(own, n, true);
+        pass.template finish_strip<0>(pass.weights_.strips, strip(n));
+      }
+    }
+    void multiply(Range inner, std::int64_t n, bool accumulate) const {
+      pass.multiply(inner, pass.h_, pass.weights_.strips, pass.weights_.panels, strip(n), accumulate);
+    }
+    // It lies in another core's cache: all of its lines are asked for at once.
+    void fetch_state() const {
+      constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+      for (std::int64_t r = 0; r < pass.rows_; ++r)
+        for (std::int64_t j = other.first; j < other.last; j += kLine)
+          __builtin_prefetch(pass.h_ + r * pass.stride_ + j);
+    }
+  };
+
   const Recurrent<T>& job_;
   const Weights<T>& weights_;
   const RecurrentShape& s_;
@@ -316,9 +369,11 @@ class Forward {
   std::int64_t to_next_ = 0;  // from a row's place in the sequences to that of the next step
   T* states_[2];              // h before even steps, and before odd ones
   T* c_;
-  T *reset_h_, *z_;  // gru_before: r·h and z of the step
-  T* previous_;      // the output of the step before, where a mask may repeat it
-  T *h_ = nullptr, *next_h_ = nullptr, *product_ = nullptr;  // of the step
+  T *reset_h_, *z_;                     // gru_before: r·h and z of the step
+  T* previous_;                         // the output of the step before, where a mask may repeat it
+  T *h_ = nullptr, *next_h_ = nullptr;  // of the step
+  T* product_ = nullptr;                // sums of a strip, or of all of them
+  std::int64_t product_step_ = 0;       // from a strip's sums to the next one's
 };
 
 template <class T>
@@ -327,8 +382,7 @@ void run(const Recurrent<T>& job) {
   weights.pack(job);
   visit_cell(job.shape.cell, [&](auto cell) {
     using Pass = Forward<T, cell()>;
-    if (thread_count() > 1 && Pass::halves_win(job, weights))
-      return Pass(job, weights, 0, job.shape.batch).run_halves();
+    if (Pass::halves_win(job, weights)) return Pass(job, weights, 0, job.shape.batch).run_halves();
     for_groups_of_rows<T>(job.shape,
                           [&](std::int64_t first, std::int64_t rows) { Pass(job, weights, first, rows).run(); });
   });

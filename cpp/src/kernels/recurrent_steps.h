@@ -123,6 +123,10 @@ void visit_cell(Cell cell, const F& f) {
   }
 }
 
+struct Range {
+  std::int64_t first, last;
+};
+
 // A matrix B packed in panels of `vectors` vectors of columns, `columns` vectors in all, k rows.
 template <class T>
 struct Panels {
@@ -147,7 +151,13 @@ struct Panels {
   // C = A·B, or C += A·B, for `rows` rows and the panels [first, last); C's columns begin at the first panel.
   void multiply(const T* a, std::int64_t a_stride, std::int64_t rows, std::int64_t first, std::int64_t last, T* c,
                 std::int64_t c_stride, bool accumulate) const {
-    const RunOf run{0, 0, k};
+    multiply({0, k}, a, a_stride, rows, first, last, c, c_stride, accumulate);
+  }
+
+  // The same with some of A's columns and B's rows alone.
+  void multiply(Range inner, const T* a, std::int64_t a_stride, std::int64_t rows, std::int64_t first,
+                std::int64_t last, T* c, std::int64_t c_stride, bool accumulate) const {
+    RunOf run{inner.first, 0, inner.last - inner.first};
     Tile<T> tile{};
     tile.row_stride = a_stride;
     tile.runs = &run;
@@ -158,6 +168,7 @@ struct Panels {
     for (std::int64_t p = first; p < last; ++p) {
       tile.b = panel(p);
       tile.columns = tile.b_step = width(p);
+      run.b = inner.first * tile.b_step;
       const int nv = static_cast<int>(tile.columns / kLanes<T>);
       for (std::int64_t i = 0; i < blocks; ++i) {
         const std::int64_t row = cut(rows, blocks, i);
