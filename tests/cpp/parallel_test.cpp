@@ -204,13 +204,14 @@ TEST_CASE("a step begins when all parts of the one before are done") {
   for (const int count : {1, 2, 3}) {
     addax::set_thread_count(count);
     for (int repeat = 0; repeat < 200; ++repeat) {
-      // Each part of a step adds up what both parts of the step before have left.
-      std::uint32_t values[2][2] = {{1, 2}, {0, 0}};
-      addax::parallel_steps<2>(50, [&](std::int64_t step, int first, int last) {
-        const std::uint32_t* before = values[step % 2];
-        for (int p = first; p < last; ++p)
-          values[(step + 1) % 2][p] = before[0] * 3 + before[1] * 5 + static_cast<std::uint32_t>(p);
-      });
+      // Each part of a step adds up what both parts of the step before have left, its own first.
+      std::uint32_t values[2][2] = {{1, 2}, {0, 0}}, sums[2] = {0, 0};
+      addax::parallel_steps<2>(
+          50, [&](std::int64_t step, int p) { sums[p] = values[step % 2][p] * (p == 0 ? 3 : 5); },
+          [&](std::int64_t step, int p) {
+            const std::uint32_t* before = values[step % 2];
+            values[(step + 1) % 2][p] = sums[p] + before[1 - p] * (p == 0 ? 5 : 3) + static_cast<std::uint32_t>(p);
+          });
       std::uint32_t a = 1, b = 2;
       for (int step = 0; step < 50; ++step) {
         const std::uint32_t next = a * 3 + b * 5;
@@ -222,7 +223,8 @@ TEST_CASE("a step begins when all parts of the one before are done") {
     }
   }
   addax::set_thread_count(threads);
-  addax::parallel_steps<2>(0, [](std::int64_t, int, int) { FAIL("there is no step"); });
+  const auto none = [](std::int64_t, int) { FAIL("there is no step"); };
+  addax::parallel_steps<2>(0, none, none);
 }
 
 TEST_CASE("a part that fails ends the steps: nobody waits for it, and the caller learns why") {
@@ -233,11 +235,17 @@ TEST_CASE("a part that fails ends the steps: nobody waits for it, and the caller
       const std::int64_t bad_step = repeat % 4;
       const int bad_part = repeat % 2;
       std::atomic<bool> went_on{false};
-      const auto parts = [&](std::int64_t step, int first, int last) {
-        if (step > bad_step) went_on = true;
-        if (step == bad_step && first <= bad_part && bad_part < last) throw std::runtime_error("no memory");
+      const auto fail_at_once = [&](std::int64_t step, int part) {
+        if (step == bad_step && part == bad_part) throw std::runtime_error("no memory");
       };
-      CHECK_THROWS_WITH_AS(addax::parallel_steps<2>(50, parts), "no memory", std::runtime_error);
+      const auto fail = [&](std::int64_t step, int part) {
+        if (step > bad_step) went_on = true;
+        fail_at_once(step, part);
+      };
+      const auto nothing = [](std::int64_t, int) {};
+      CHECK_THROWS_WITH_AS(addax::parallel_steps<2>(50, nothing, fail), "no memory", std::runtime_error);
+      const auto go_on = [&](std::int64_t step, int) { went_on = went_on || step > bad_step; };
+      CHECK_THROWS_WITH_AS(addax::parallel_steps<2>(50, fail_at_once, go_on), "no memory", std::runtime_error);
       CHECK_FALSE(went_on);
     }
   }
