@@ -5,11 +5,11 @@
 #include "base/parallel_steps.h"
 #include "base/scratch.h"
 #include "kernels/recurrent_gradient.h"
-#include "kernels/recurrent_steps.h"
+#include "kernels/recurrent_weights.h"
 
-// Some rows of the batch go through all steps on one thread, their states in the first-level cache. R is packed once,
-// its columns in the order in which the gates are computed: a vector of units of every gate, then the next units. So
-// what a step's product gives for some units of all gates is finished while it is still in the first-level cache.
+// Some rows of the batch go through all steps on one thread, their states in the first-level cache. The inputs come
+// multiplied with their weights, or a step does that for some units when it needs them, or, where rows are too few for
+// that, all steps do it together before the first.
 // Rows too few to be shared out go through time on two threads, each of which computes half of the units of a step: a
 // step is then the reading of R, which either core does from its own second-level cache.
 namespace addax::kernels::ADDAX_ISA_NS {
@@ -17,89 +17,16 @@ namespace {
 
 constexpr int kStates = 0, kProduct = 1;  // scratch slots
 
-// Gates whose columns lie interleaved in one set of panels.
-struct Strips {
-  int gates;
-  int vectors;          // of a panel: divides the number of gates, or is a multiple of it
-  std::int64_t groups;  // vectors of units
-
-  int strip() const { return std::max(gates, vectors); }  // vectors computed, then finished, together
-  std::int64_t columns() const { return groups * gates; }
-  std::int64_t count() const { return ceil_of(columns(), strip()); }
-  std::int64_t panels() const { return strip() / vectors; }                         // of a strip
-  std::int64_t units(std::int64_t lanes) const { return strip() / gates * lanes; }  // of a strip
-};
-
-template <class T>
-Strips strips_for(std::int64_t rows, std::int64_t units, int gates) {
-  Strips best{gates, 1, ceil_of(units, kLanes<T>)};
-  std::int64_t least = -1;
-  for (int nv = kMaxVectors<T>; nv >= 1; --nv) {
-    if (nv % gates != 0 && gates % nv != 0) continue;
-    const std::int64_t blocks = ceil_of(rows, max_rows<T>(nv)), mr = ceil_of(rows, blocks);
-    // As in choose_blocking: half cycles per k, here of 12 vectors of columns.
-    const std::int64_t cost = blocks * std::max<std::int64_t>({mr * nv, mr + nv, 8}) * 12 / nv;
-    if (least >= 0 && cost >= least) continue;
-    least = cost;
-    best.vectors = nv;
-  }
-  return best;
-}
-
-template <class T>
-Panels<T> panels_of(const Strips& s, std::int64_t units, T* packed) {
-  return {packed, units, s.columns(), s.vectors};
-}
-
-// R's columns from gate `first` on, interleaved.
-template <class T>
-void pack_interleaved(const T* weights, std::int64_t stride, int first, const Strips& s, const Panels<T>& panels) {
-  constexpr int W = kLanes<T>;
-  const std::int64_t units = panels.k;
-  const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, units * W));
-  parallel_for(panels.count(), grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t p = begin; p < end; ++p) {
-      const std::int64_t width = panels.width(p);
-      for (std::int64_t v = 0; v * W < width; ++v) {
-        const std::int64_t q = p * s.vectors + v, unit = q / s.gates * W, gate = first + q % s.gates;
-        const std::int64_t lanes = std::min<std::int64_t>(W, units - unit);
-        const T* from = weights + gate * units + unit;
-        T* to = panels.panel(p) + v * W;
-        for (std::int64_t k = 0; k < units; ++k) store(to + k * width, load_partial(from + k * stride, lanes));
-      }
-    }
-  });
-}
-
-// The weights of a sequence: all gates together but for gru_before, whose candidate's product comes after the others.
-template <class T>
-struct Weights {
-  Strips strips, candidate_strips;
-  Panels<T> panels, candidate;
-
-  Weights(const RecurrentShape& s, T* packed) {
-    const std::int64_t rows = std::clamp<std::int64_t>(s.batch, 1, rows_together<T>(s));
-    const bool before = s.cell == Cell::gru_before;
-    strips = strips_for<T>(rows, s.units, before ? 2 : gate_count(s.cell));
-    panels = panels_of(strips, s.units, packed);
-    candidate_strips = strips_for<T>(rows, s.units, 1);
-    candidate = panels_of(candidate_strips, s.units, packed + (before ? panels.k * panels.columns * kLanes<T> : 0));
-  }
-  std::int64_t bytes(Cell cell) const { return panels.bytes() + (cell == Cell::gru_before ? candidate.bytes() : 0); }
-  void pack(const Recurrent<T>& job) const {
-    const std::int64_t stride = job.shape.units * gate_count(job.shape.cell);
-    pack_interleaved(job.weights, stride, 0, strips, panels);
-    if (job.shape.cell == Cell::gru_before) pack_interleaved(job.weights, stride, 2, candidate_strips, candidate);
-  }
-};
-
 // Rows [first, first + rows) of the batch.
 template <class T, Cell cell>
 class Forward {
  public:
-  Forward(const Recurrent<T>& job, const Weights<T>& weights, std::int64_t first, std::int64_t rows)
+  // `all_inputs` is what multiply_all_inputs gave, or null.
+  Forward(const Recurrent<T>& job, const Weights<T>& weights, const T* all_inputs, std::int64_t first,
+          std::int64_t rows)
       : job_(job),
         weights_(weights),
+        all_inputs_(all_inputs),
         s_(job.shape),
         first_(first),
         rows_(rows),
@@ -117,8 +44,8 @@ class Forward {
     begin();
     for (std::int64_t step = 0; step < s_.steps; ++step) {
       enter(step);
-      pass<0>(h_, weights_.strips, weights_.panels);
-      if constexpr (cell == Cell::gru_before) pass<1>(reset_h_, weights_.candidate_strips, weights_.candidate);
+      pass<0>(h_, weights_.gates);
+      if constexpr (cell == Cell::gru_before) pass<1>(reset_h_, weights_.candidate);
       if (job_.mask != nullptr) finish_masked();
     }
     end();
@@ -128,9 +55,8 @@ class Forward {
   // sums and place in time.
   void run_halves() {
     begin();
-    const std::int64_t of_strip = rows_ * weights_.strips.strip() * W;
-    product_ = thread_scratch_of<T>(kProduct, weights_.strips.count() * of_strip);
-    product_step_ = of_strip;
+    product_step_ = rows_ * weights_.gates.strips.strip() * W;
+    product_ = thread_scratch_of<T>(kProduct, weights_.gates.strips.count() * product_step_);
     const auto at = [&](std::int64_t step, int number) {
       Half half(*this, number);
       half.pass.enter(step);
@@ -149,7 +75,7 @@ class Forward {
     const RecurrentShape& s = job.shape;
     const std::int64_t flops = s.batch * s.units * s.units * gate_count(cell);  // of half a step
     return cell != Cell::gru_before && job.mask == nullptr && s.batch <= rows_together<T>(s) &&
-           weights.strips.count() >= 2 && flops >= kLeastFlops && flops * s.steps >= kLeastOfAll / 2;
+           weights.gates.strips.count() >= 2 && flops >= kLeastFlops && flops * s.steps >= kLeastOfAll / 2;
   }
 
  private:
@@ -172,14 +98,30 @@ class Forward {
   void enter(std::int64_t step) {
     step_ = step;
     time_ = s_.backwards ? s_.steps - 1 - step : step;
-    to_next_ = step + 1 == s_.steps ? 0 : (s_.backwards ? -1 : 1) * s_.units;
     h_ = states_[step % 2];
     next_h_ = states_[(step + 1) % 2];
+    const std::int64_t to_next = step + 1 == s_.steps ? 0 : s_.backwards ? -1 : 1;
+    if (s_.features == 0) {
+      to_next_input_ = to_next * gate_count(cell) * s_.units;
+    } else if (all_inputs_ == nullptr) {
+      fetch_inputs(to_next * s_.features);
+    }
   }
 
+  // Rows lie a whole sequence apart: the next step's inputs are asked for ahead.
+  void fetch_inputs(std::int64_t to_next) const {
+    constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      const T* row = job_.x + place(r) * s_.features + to_next;
+      for (std::int64_t j = 0; j < s_.features; j += kLine) prefetch_later(row + j);
+    }
+  }
+
+  // Of a strip: the sums of the states' product, and of the inputs'.
   void take_product() {
-    const std::int64_t strip = std::max(weights_.strips.strip(), weights_.candidate_strips.strip()) * W;
-    product_ = thread_scratch_of<T>(kProduct, rows_ * strip);
+    const std::int64_t strip = std::max(weights_.gates.strips.strip(), weights_.candidate.strips.strip()) * W;
+    product_ = thread_scratch_of<T>(kProduct, 2 * rows_ * strip);
+    inputs_ = product_ + rows_ * strip;
   }
 
   void end() {
@@ -195,49 +137,78 @@ class Forward {
 
   // A product and the gates that need it: all of a step, or of gru_before z and r (pass 0), then the candidate (1).
   template <int number>
-  void pass(const T* a, const Strips& strips, const Panels<T>& panels) {
-    const std::int64_t count = strips.count();
+  void pass(const T* a, const GateWeights<T>& weights) {
+    const std::int64_t count = weights.strips.count();
     const bool forth = step_ % 2 == 0;
     for (std::int64_t n = 0; n < count; ++n) {
       // Back and forth: what was read last is still in the first-level cache.
       const std::int64_t i = forth ? n : count - 1 - n;
-      multiply({0, s_.units}, a, strips, panels, i, false);
+      multiply_inputs(weights, i);
+      multiply({0, s_.units}, a, weights, i, false);
       // With few rows a step is the reading of the weights, which goes on while the gates are computed.
-      if (rows_ < kFewRows && n + 1 < count) panels.prefetch((forth ? i + 1 : i - 1) * strips.panels());
-      finish_strip<number>(strips, i);
+      if (rows_ < kFewRows && n + 1 < count)
+        weights.recurrent.prefetch((forth ? i + 1 : i - 1) * weights.strips.panels());
+      finish_strip<number>(weights, i);
     }
   }
 
   // What some of the numbers of `a` give for a strip.
-  void multiply(Range inner, const T* a, const Strips& strips, const Panels<T>& panels, std::int64_t strip,
-                bool accumulate) const {
-    const std::int64_t first = strip * strips.panels(), last = std::min(first + strips.panels(), panels.count());
-    panels.multiply(inner, a, stride_, rows_, first, last, product_ + strip * product_step_, strips.strip() * W,
-                    accumulate);
+  void multiply(Range inner, const T* a, const GateWeights<T>& weights, std::int64_t strip, bool accumulate) const {
+    const Strips& s = weights.strips;
+    weights.recurrent.multiply(inner, {a, stride_, rows_}, s.panels_of(strip),
+                               {product_ + strip * product_step_, s.strip() * W, accumulate});
+  }
+
+  // The same of this step's inputs, if it is not there yet.
+  void multiply_inputs(const GateWeights<T>& weights, std::int64_t strip) const {
+    if (s_.features == 0 || all_inputs_ != nullptr) return;
+    const Strips& s = weights.strips;
+    weights.inputs.multiply({job_.x + place(0) * s_.features, s_.steps * s_.features, rows_}, s.panels_of(strip),
+                            {inputs_, s.strip() * W, false, weights.bias.packed});
+  }
+
+  // Where the inputs' products of a row lie for some units: the first gate's, from which the others are `gate_step`
+  // apart, and the next units' `unit_step`.
+  struct InputPlace {
+    const T* at;
+    std::int64_t gate_step, unit_step;
+  };
+  InputPlace input_place(const GateWeights<T>& weights, std::int64_t strip, std::int64_t r) const {
+    const Strips& s = weights.strips;
+    if (s_.features == 0) {
+      const std::int64_t unit = strip * s.units(W);
+      return {job_.x + (place(r) * gate_count(cell) + weights.first) * s_.units + unit, s_.units, W};
+    }
+    if (all_inputs_ == nullptr) return {inputs_ + r * s.strip() * W, W, s.gates * W};
+    const T* all = all_inputs_ + (weights.first == 0 ? 0 : s_.batch * s_.steps * weights_.gates.strips.columns() * W);
+    return {all + (place(r) * s.columns() + strip * s.strip()) * W, W, s.gates * W};
   }
 
   template <int number>
-  void finish_strip(const Strips& strips, std::int64_t strip) {
-    const std::int64_t width = strips.strip() * W, first = strip * strips.units(W),
-                       last = std::min(first + strips.units(W), s_.units);
+  void finish_strip(const GateWeights<T>& weights, std::int64_t strip) {
+    const Strips& s = weights.strips;
+    const std::int64_t first = strip * s.units(W), last = std::min(first + s.units(W), s_.units);
     for (std::int64_t r = 0; r < rows_; ++r) {
       if (!seen(r)) continue;
-      const T* product = product_ + strip * product_step_ + r * width;
+      const T* product = product_ + strip * product_step_ + r * s.strip() * W;
+      InputPlace input = input_place(weights, strip, r);
       std::int64_t unit = first;
-      for (; unit + W <= last; unit += W, product += strips.gates * W) finish<true, number>(r, unit, W, product);
-      if (unit < last) finish<false, number>(r, unit, last - unit, product);
+      for (; unit + W <= last; unit += W, product += s.gates * W, input.at += input.unit_step)
+        finish<true, number>(r, unit, W, product, input);
+      if (unit < last) finish<false, number>(r, unit, last - unit, product, input);
     }
   }
 
   // From the product to the new state, for a vector of units of one row. Gate g's product is at product + g · W.
   template <bool whole, int number>
-  ADDAX_INLINE void finish(std::int64_t r, std::int64_t unit, std::int64_t lanes, const T* product) {
+  ADDAX_INLINE void finish(std::int64_t r, std::int64_t unit, std::int64_t lanes, const T* product,
+                           const InputPlace& inputs) {
     using V = Vec<T>;
     constexpr int gates = gate_count(cell);
     const std::int64_t at = place(r), wide = at * gates * s_.units + unit, local = r * stride_ + unit;
     const auto input = [&](int g) __attribute__((always_inline)) {
-      prefetch_later(job_.x + wide + (g * s_.units + to_next_ * gates));
-      return load_units<whole>(job_.x + wide + g * s_.units, lanes);
+      prefetch_later(inputs.at + (g * inputs.gate_step + to_next_input_));
+      return load_units<whole>(inputs.at + g * inputs.gate_step, lanes);
     };
     const auto bias = [&](int g) __attribute__((always_inline)) {
       return load_units<whole>(job_.bias + g * s_.units + unit, lanes);
@@ -280,7 +251,7 @@ class Forward {
       keep(r_gate * h);
       return;
     } else if constexpr (cell == Cell::gru_before) {
-      const V z = load(z_ + local), candidate = gate_tanh(input(2) + load(product));
+      const V z = load(z_ + local), candidate = gate_tanh(input(0) + load(product));
       next = z * h + (T{1} - z) * candidate;
       keep_gate(2, candidate);
     } else {
@@ -324,7 +295,7 @@ class Forward {
     Range strips, own, other;
 
     Half(const Forward& whole, int number) : pass(whole) {
-      const Strips& s = pass.weights_.strips;
+      const Strips& s = pass.weights_.gates.strips;
       const std::int64_t middle = cut(s.count(), 2, 1), unit = std::min(middle * s.units(W), pass.s_.units);
       const Range ranges[2] = {{0, unit}, {unit, pass.s_.units}};
       own = ranges[number];
@@ -346,11 +317,11 @@ class Forward {
       for (std::int64_t n = 0; n < strips.last - strips.first; ++n) {
         multiply(other, n, early(n));
         if (!early(n)) multiply(own, n, true);
-        pass.template finish_strip<0>(pass.weights_.strips, strip(n));
+        pass.template finish_strip<0>(pass.weights_.gates, strip(n));
       }
     }
     void multiply(Range inner, std::int64_t n, bool accumulate) const {
-      pass.multiply(inner, pass.h_, pass.weights_.strips, pass.weights_.panels, strip(n), accumulate);
+      pass.multiply(inner, pass.h_, pass.weights_.gates, strip(n), accumulate);
     }
     // It lies in another core's cache: all of its lines are asked for at once.
     void fetch_state() const {
@@ -363,39 +334,97 @@ class Forward {
 
   const Recurrent<T>& job_;
   const Weights<T>& weights_;
+  const T* all_inputs_;
   const RecurrentShape& s_;
   std::int64_t first_, rows_, stride_;
   std::int64_t step_ = 0, time_ = 0;
-  std::int64_t to_next_ = 0;  // from a row's place in the sequences to that of the next step
-  T* states_[2];              // h before even steps, and before odd ones
+  std::int64_t to_next_input_ = 0;  // from a row's product of inputs to that of the next step
+  T* states_[2];                    // h before even steps, and before odd ones
   T* c_;
   T *reset_h_, *z_;                     // gru_before: r·h and z of the step
   T* previous_;                         // the output of the step before, where a mask may repeat it
   T *h_ = nullptr, *next_h_ = nullptr;  // of the step
+  T* inputs_ = nullptr;                 // products of a strip's inputs
   T* product_ = nullptr;                // sums of a strip, or of all of them
   std::int64_t product_step_ = 0;       // from a strip's sums to the next one's
 };
 
+// Whether rows are so few that the inputs' weights are better read once for all steps.
+bool few_rows(const RecurrentShape& s) { return s.features > 0 && s.batch <= 4; }
+
+// Numbers of the products of all inputs, of which `weights.gates` come first.
+template <class T>
+std::int64_t all_inputs_size(const RecurrentShape& s, const Weights<T>& weights) {
+  return s.batch * s.steps * (weights.gates.strips.columns() + weights.candidate.strips.columns()) * kLanes<T>;
+}
+
+template <class T>
+void multiply_all_inputs(const Recurrent<T>& job, const Weights<T>& weights, T* to) {
+  const RecurrentShape& s = job.shape;
+  const std::int64_t rows = s.batch * s.steps;
+  for (const GateWeights<T>* part : {&weights.gates, &weights.candidate}) {
+    const Panels<T>& panels = part->inputs;
+    const std::int64_t width = panels.vectors * kLanes<T>, flops = 2 * rows * s.features * width;
+    const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 20) / std::max<std::int64_t>(1, flops));
+    parallel_for(panels.count(), grain, [&](std::int64_t first, std::int64_t last) {
+      panels.multiply({job.x, s.features, rows}, {first, last},
+                      {to + first * width, panels.columns * kLanes<T>, false, part->bias.packed});
+    });
+    to += rows * panels.columns * kLanes<T>;
+  }
+}
+
 template <class T>
 void run(const Recurrent<T>& job) {
-  const Weights<T> weights(job.shape, static_cast<T*>(job.workspace));
-  weights.pack(job);
+  const bool packed = job.shape.features > 0;
+  T* const workspace = static_cast<T*>(job.workspace);
+  const Weights<T> weights(job.shape, packed ? const_cast<T*>(job.weights) : workspace);
+  if (!packed) weights.pack({job.shape.cell, job.shape.units, 0, nullptr, job.weights, nullptr, nullptr});
+  const T* all_inputs = nullptr;
+  if (few_rows(job.shape)) {
+    multiply_all_inputs(job, weights, workspace);
+    all_inputs = workspace;
+  }
   visit_cell(job.shape.cell, [&](auto cell) {
     using Pass = Forward<T, cell()>;
-    if (Pass::halves_win(job, weights)) return Pass(job, weights, 0, job.shape.batch).run_halves();
-    for_groups_of_rows<T>(job.shape,
-                          [&](std::int64_t first, std::int64_t rows) { Pass(job, weights, first, rows).run(); });
+    if (Pass::halves_win(job, weights)) return Pass(job, weights, all_inputs, 0, job.shape.batch).run_halves();
+    for_groups_of_rows<T>(
+        job.shape, [&](std::int64_t first, std::int64_t rows) { Pass(job, weights, all_inputs, first, rows).run(); });
   });
 }
 
 template <class T>
 std::int64_t workspace(const RecurrentShape& shape) {
-  return Weights<T>(shape, nullptr).bytes(shape.cell);
+  const Weights<T> weights(shape, nullptr);
+  const std::int64_t numbers = shape.features == 0 ? weights.size()
+                               : few_rows(shape)   ? all_inputs_size(shape, weights)
+                                                   : 0;
+  return numbers * static_cast<std::int64_t>(sizeof(T));
+}
+
+RecurrentShape packed_shape(Cell cell, std::int64_t units, std::int64_t features) {
+  RecurrentShape s{};
+  s.cell = cell;
+  s.units = units;
+  s.features = features;
+  return s;
+}
+
+template <class T>
+void pack(const RecurrentPacking<T>& job) {
+  Weights<T>(packed_shape(job.cell, job.units, job.features), job.packed).pack(job);
+}
+
+template <class T>
+std::int64_t packed_size(Cell cell, std::int64_t units, std::int64_t features) {
+  return Weights<T>(packed_shape(cell, units, features), nullptr).size();
 }
 
 template <class T>
 RecurrentFunctions<T> functions() {
-  return {&run<T>, for_training(&recurrent_gradient<T>), &workspace<T>, for_training(&recurrent_gradient_workspace<T>)};
+  return {&run<T>,       for_training(&recurrent_gradient<T>),
+          &workspace<T>, for_training(&recurrent_gradient_workspace<T>),
+          &pack<T>,      &packed_size<T>};
 }
 
 }  // namespace

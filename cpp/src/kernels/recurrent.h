@@ -27,6 +27,8 @@ struct RecurrentShape {
   std::int64_t units;
   bool backwards;    // the step at the end of the sequence is done first; outputs stand in the order of computation
   bool zero_masked;  // a masked step's output is zero, not that of the step before
+  // Of the inputs, where the kernel multiplies them with their weights, which come packed with R; 0: x is the product.
+  std::int64_t features = 0;
 };
 
 // Pointers that may be null say so. At a step whose mask is false the states stay, and the output is zero or the one
@@ -34,10 +36,10 @@ struct RecurrentShape {
 template <class T>
 struct Recurrent {
   RecurrentShape shape;
-  const T* x;        // batch × steps × gates·units
+  const T* x;        // batch × steps × gates·units, or × features
   const T* h0;       // batch × units
   const T* c0;       // batch × units; LSTM
-  const T* weights;  // R, units × gates·units
+  const T* weights;  // R, units × gates·units; with features, what `pack` made, 64-byte aligned
   const T* bias;     // gates·units; gru_after
   const bool* mask;  // batch × steps, or null
   T* last;           // the last step's output, batch × units
@@ -50,6 +52,19 @@ struct Recurrent {
   T* kept;                    // batch × steps × units. LSTM: c at the beginning; gru_after: the candidate's h·R + b;
                               // gru_before: r·h
   void* workspace = nullptr;  // 64-byte aligned, as many bytes as the workspace function says
+};
+
+// The weights of the inputs and of the states, and the bias that joins the inputs' product: features × gates·units,
+// units × gates·units, gates·units.
+template <class T>
+struct RecurrentPacking {
+  Cell cell;
+  std::int64_t units;
+  std::int64_t features;  // > 0
+  const T* inputs;
+  const T* recurrent;
+  const T* bias;
+  T* packed;  // 64-byte aligned, `packed_size` numbers
 };
 
 template <class T>
@@ -77,6 +92,8 @@ struct RecurrentFunctions {
   void (*gradient)(const RecurrentGradient<T>& job);
   std::int64_t (*workspace)(const RecurrentShape& shape);  // bytes
   std::int64_t (*gradient_workspace)(const RecurrentShape& shape);
+  void (*pack)(const RecurrentPacking<T>& job);  // for any batch, steps and mask
+  std::int64_t (*packed_size)(Cell cell, std::int64_t units, std::int64_t features);
 };
 
 struct RecurrentKernels {

@@ -25,7 +25,7 @@ struct Transposed {
     main = {packed, s.units * (before ? 2 : gate_count(s.cell)), columns, vectors};
     candidate = {packed + main.k * columns * kLanes<T>, before ? s.units : 0, columns, vectors};
   }
-  std::int64_t bytes() const { return main.bytes() + candidate.bytes(); }
+  std::int64_t size() const { return main.size() + candidate.size(); }
   void pack(const RecurrentGradient<T>& job) const {
     pack_part(job, 0, main);
     pack_part(job, main.k, candidate);
@@ -109,14 +109,14 @@ class Backward {
       }
     }
     if constexpr (cell == Cell::gru_before) {
-      weights_.candidate.multiply(product + 2 * s_.units, wide_stride_, to - from, 0, weights_.candidate.count(),
-                                  d_reset_h_ + from * stride_, stride_, false);
+      weights_.candidate.multiply({product + 2 * s_.units, wide_stride_, to - from}, {0, weights_.candidate.count()},
+                                  {d_reset_h_ + from * stride_, stride_});
       for (std::int64_t r = from; r < to; ++r) {
         if (seen(r)) units<1>(r);
       }
     }
-    weights_.main.multiply(product, wide_stride_, to - from, 0, weights_.main.count(), dh_ + from * stride_, stride_,
-                           true);
+    weights_.main.multiply({product, wide_stride_, to - from}, {0, weights_.main.count()},
+                           {dh_ + from * stride_, stride_, true});
   }
 
   template <int number>
@@ -234,7 +234,7 @@ void recurrent_gradient(const RecurrentGradient<T>& job) {
 
 template <class T>
 std::int64_t recurrent_gradient_workspace(const RecurrentShape& shape) {
-  return Transposed<T>(shape, nullptr).bytes();
+  return Transposed<T>(shape, nullptr).size() * static_cast<std::int64_t>(sizeof(T));
 }
 
 template void recurrent_gradient<float>(const RecurrentGradient<float>&);

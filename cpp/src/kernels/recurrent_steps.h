@@ -22,13 +22,13 @@ struct GateExp {
 template <int sign>
 ADDAX_INLINE GateExp gate_exp(VecF x) {
   // The sum's last bits are n + 127, the exponent of 2^n.
-  constexpr float kRound = 12582912.0f + 127.0f;
-  const VecF shifted = fma(x, splat(sign * 1.44269504f), splat(kRound));
+  constexpr float kSign = sign, kRound = 12582912.0f + 127.0f;
+  const VecF shifted = fma(x, splat(kSign * 1.44269504f), splat(kRound));
   const VecF n = shifted - kRound;
 #if defined(__FMA__) || defined(__aarch64__)
-  const VecF r = fma(n, splat(-0.693147181f), sign * x);
+  const VecF r = fma(n, splat(-0.693147181f), kSign * x);
 #else  // two roundings: as in exp_parts
-  const VecF r = fma(n, splat(2.12194440e-4f), fma(n, splat(-0.693359375f), sign * x));
+  const VecF r = fma(n, splat(2.12194440e-4f), fma(n, splat(-0.693359375f), kSign * x));
 #endif
   const VecF q = horner(r, 0.49999994f, 0.166665152f, 0.0416684076f, 0.00836934801f, 0.00138154032f);
   return {as<float>(as<std::int32_t>(shifted) << 23), fma(q, r * r, r)};
@@ -154,6 +154,21 @@ struct Range {
   std::int64_t first, last;
 };
 
+// Some rows of A, and where their products go: as they are, or with a bias for each of B's columns, or added to what is
+// there.
+template <class T>
+struct RowsOf {
+  const T* at;
+  std::int64_t stride, rows;
+};
+template <class T>
+struct Sums {
+  T* at;
+  std::int64_t stride;
+  bool accumulate = false;
+  const T* bias = nullptr;
+};
+
 // A matrix B packed in panels of `vectors` vectors of columns, `columns` vectors in all, k rows.
 template <class T>
 struct Panels {
@@ -167,7 +182,7 @@ struct Panels {
     return std::min<std::int64_t>(vectors, columns - panel * vectors) * kLanes<T>;
   }
   T* panel(std::int64_t i) const { return packed + i * vectors * kLanes<T> * k; }
-  std::int64_t bytes() const { return k * columns * kLanes<T> * static_cast<std::int64_t>(sizeof(T)); }
+  std::int64_t size() const { return k * columns * kLanes<T>; }
 
   // Asks for the beginning of a panel ahead of its product, some 150 cycles of reading from L2.
   void prefetch(std::int64_t i) const {
@@ -175,33 +190,31 @@ struct Panels {
     for (std::int64_t line = 0; line < 4096; line += 64) __builtin_prefetch(from + line);
   }
 
-  // C = A·B, or C += A·B, for `rows` rows and the panels [first, last); C's columns begin at the first panel.
-  void multiply(const T* a, std::int64_t a_stride, std::int64_t rows, std::int64_t first, std::int64_t last, T* c,
-                std::int64_t c_stride, bool accumulate) const {
-    multiply({0, k}, a, a_stride, rows, first, last, c, c_stride, accumulate);
-  }
+  // C = A·B for the panels [first, last); C's columns begin at the first of them.
+  void multiply(const RowsOf<T>& a, Range range, const Sums<T>& c) const { multiply({0, k}, a, range, c); }
 
   // The same with some of A's columns and B's rows alone.
-  void multiply(Range inner, const T* a, std::int64_t a_stride, std::int64_t rows, std::int64_t first,
-                std::int64_t last, T* c, std::int64_t c_stride, bool accumulate) const {
+  void multiply(Range inner, const RowsOf<T>& a, Range range, const Sums<T>& c) const {
     RunOf run{inner.first, 0, inner.last - inner.first};
     Tile<T> tile{};
-    tile.row_stride = a_stride;
+    tile.row_stride = a.stride;
     tile.runs = &run;
     tile.run_count = 1;
-    tile.c_stride = c_stride;
-    tile.accumulate = accumulate;
-    const std::int64_t blocks = ceil_of(rows, max_rows<T>(vectors));
-    for (std::int64_t p = first; p < last; ++p) {
+    tile.c_stride = c.stride;
+    tile.accumulate = c.accumulate;
+    const std::int64_t blocks = ceil_of(a.rows, max_rows<T>(vectors));
+    for (std::int64_t p = range.first; p < range.last; ++p) {
+      const std::int64_t column = p * vectors * kLanes<T>;
       tile.b = panel(p);
       tile.columns = tile.b_step = width(p);
+      tile.bias = c.bias == nullptr ? nullptr : c.bias + column;
       run.b = inner.first * tile.b_step;
       const int nv = static_cast<int>(tile.columns / kLanes<T>);
       for (std::int64_t i = 0; i < blocks; ++i) {
-        const std::int64_t row = cut(rows, blocks, i);
-        tile.a = a + row * a_stride;
-        tile.c = c + row * c_stride + (p - first) * vectors * kLanes<T>;
-        tile_function(Rows::strided, static_cast<int>(cut(rows, blocks, i + 1) - row), nv, T{})(tile);
+        const std::int64_t row = cut(a.rows, blocks, i);
+        tile.a = a.at + row * a.stride;
+        tile.c = c.at + row * c.stride + column - range.first * vectors * kLanes<T>;
+        tile_function(Rows::strided, static_cast<int>(cut(a.rows, blocks, i + 1) - row), nv, T{})(tile);
       }
     }
   }

@@ -7,6 +7,13 @@
 //   gru(x, h0, weights[, bias of h·weights if reset_after][, mask]) → last output, outputs, h; gates, entering h, kept
 //   simple_rnn(x, h0, weights[, mask]) → last output, outputs, h; activations, entering h
 //
+// With weights that a program does not assign, a pass makes of them, and of the inputs' product before them,
+//
+//   lstm_pack(weights of the inputs, weights, bias of the inputs) → packed
+//   lstm_packed(inputs, h0, c0, packed[, mask]) → last output, outputs, h, c
+//
+// and gru_pack, gru_packed, simple_rnn_pack, simple_rnn_packed in the same way.
+//
 // What stands behind the semicolon is for the gradients:
 //
 //   lstm_gradient(gates, c, weights, d_last, d_h, d_c[, d_outputs if sequences][, mask]) → d_x, d_h0, d_c0
@@ -43,6 +50,14 @@ Cell checked_cell(const Infer& in) {
   return cell_of(in.name(), in.attributes());
 }
 
+bool is_packed(std::string_view name) { return name.ends_with("_packed"); }
+
+std::int64_t packed_size(DType dtype, Cell cell, std::int64_t units, std::int64_t features) {
+  const kernels::RecurrentKernels& table = kernels::kernels().recurrent;
+  return dtype == DType::float64 ? table.f64.packed_size(cell, units, features)
+                                 : table.f32.packed_size(cell, units, features);
+}
+
 // What the inputs must look like; the sizes are those of x (or of the gates), and units those of the weights.
 struct Sizes {
   Dim batch, steps, units, width;
@@ -57,6 +72,20 @@ Sizes sizes_of(const Infer& in, Cell cell, int wide, int weights) {
   in.require_equal(w[1], s.width, "columns of the weights and units of all gates");
   in.require_equal(x[2], s.width, "features and units of all gates");
   return s;
+}
+
+// The same where the weights are packed: the layout follows from the sizes, so those must be known.
+Sizes packed_sizes_of(const Infer& in, Cell cell, const RecurrentInputs& at) {
+  in.require_rank(at.x, 3);
+  in.require_rank(at.h, 2);
+  in.require_rank(at.weights, 1);
+  in.require_floating(at.x);
+  const Dims& x = in.dims(at.x);
+  const Dim &features = x[2], &units = in.dims(at.h)[1];
+  if (!features.known() || !units.known() || features.value() < 1 ||
+      !(in.dims(at.weights)[0] == packed_size(in.dtype(at.x), cell, units.value(), features.value())))
+    in.error("the weights are not packed for ", features, " features and ", units, " units");
+  return {x[0], x[1], units, units * gate_count(cell)};
 }
 
 void require_dims(const Infer& in, int i, const Dims& wanted, std::string_view what) {
@@ -79,7 +108,8 @@ Specs infer_forward(const Infer& in) {
   require_inputs(in, 3 + has_memory(cell) + has_recurrent_bias(cell));
   const RecurrentInputs at(cell, in.count());
   require_dtypes(in, at.mask);
-  const Sizes s = sizes_of(in, cell, at.x, at.weights);
+  const bool packed = is_packed(in.name());
+  const Sizes s = packed ? packed_sizes_of(in, cell, at) : sizes_of(in, cell, at.x, at.weights);
   const Dims state{s.batch, s.units}, sequence{s.batch, s.steps, s.units};
   require_dims(in, at.h, state, "sizes of the state");
   if (at.c >= 0) require_dims(in, at.c, state, "sizes of the state");
@@ -88,10 +118,28 @@ Specs infer_forward(const Infer& in) {
   const DType dtype = in.dtype(0);
   Specs out{{dtype, state}, {dtype, sequence}, {dtype, state}};
   if (has_memory(cell)) out.push_back({dtype, state});
+  if (packed) return out;
   out.push_back({dtype, {s.batch, s.steps, s.width}});
   out.push_back({dtype, sequence});
   if (RecurrentOutputs(cell).kept >= 0) out.push_back({dtype, sequence});
   return out;
+}
+
+// Of the weights as a layer has them, and the bias that joins the inputs' product.
+Specs infer_pack(const Infer& in) {
+  const Cell cell = checked_cell(in);
+  require_dtypes(in, -1);
+  in.require_floating(0);
+  in.require_rank(0, 2);
+  in.require_rank(1, 2);
+  const Shape inputs = to_shape(in.dims(0)), weights = to_shape(in.dims(1));
+  const std::int64_t units = weights[0];
+  const Dim width = Dim(units) * gate_count(cell);
+  if (inputs[0] < 1) in.error("there are no features");
+  require_dims(in, 0, {Dim(inputs[0]), width}, "sizes of the inputs' weights and units of all gates");
+  require_dims(in, 1, {Dim(units), width}, "columns of the weights and units of all gates");
+  require_dims(in, 2, {width}, "sizes of the bias and the weights");
+  return {{in.dtype(0), {Dim(packed_size(in.dtype(0), cell, units, inputs[0]))}}};
 }
 
 // Positions of a gradient operation's inputs.
@@ -134,11 +182,16 @@ Specs infer_gradient(const Infer& in) {
 
 // ---- Runs.
 
-RecurrentShape shape_of(const Run& r, int wide, int weights) {
+RecurrentShape shape_of(const Run& r, int wide, std::int64_t units) {
   const Shape& x = r.input(wide).shape;
   const Attributes& a = r.attributes();
-  return {cell_of(r.operation().name, a), x[0], x[1], r.input(weights).shape[0], a.flag("go_backwards"),
-          a.flag("zero_output_for_mask")};
+  const std::string_view name = r.operation().name;
+  return {cell_of(name, a),          x[0], x[1], units, a.flag("go_backwards"), a.flag("zero_output_for_mask"),
+          is_packed(name) ? x[2] : 0};
+}
+RecurrentShape shape_of(const Run& r, const RecurrentInputs& at) { return shape_of(r, at.x, r.input(at.h).shape[1]); }
+RecurrentShape shape_of(const Run& r, const GradientInputs& at) {
+  return shape_of(r, at.gates, r.input(at.weights).shape[0]);
 }
 
 RecurrentInputs inputs_of(const Run& r) {
@@ -162,7 +215,7 @@ void run_forward(const Run& r) {
     using T = typename decltype(tag)::type;
     const RecurrentInputs at = inputs_of(r);
     Recurrent<T> job{};
-    job.shape = shape_of(r, at.x, at.weights);
+    job.shape = shape_of(r, at);
     const RecurrentOutputs out(job.shape.cell);
     job.x = r.in<T>(at.x);
     job.h0 = r.in<T>(at.h);
@@ -174,9 +227,11 @@ void run_forward(const Run& r) {
     job.outputs = r.out<T>(out.sequence);
     job.h = r.out<T>(out.h);
     job.c = maybe_out<T>(r, out.c);
-    job.gates = r.out<T>(out.gates);
-    job.entering_h = r.out<T>(out.entering_h);
-    job.kept = maybe_out<T>(r, out.kept);
+    if (job.shape.features == 0) {
+      job.gates = r.out<T>(out.gates);
+      job.entering_h = r.out<T>(out.entering_h);
+      job.kept = maybe_out<T>(r, out.kept);
+    }
     job.workspace = r.workspace();
     kernels::kernels().recurrent.of<T>().run(job);
   });
@@ -187,7 +242,7 @@ void run_gradient(const Run& r) {
     using T = typename decltype(tag)::type;
     const GradientInputs at = gradient_inputs_of(r);
     RecurrentGradient<T> job{};
-    job.shape = shape_of(r, at.gates, at.weights);
+    job.shape = shape_of(r, at);
     job.gates = r.in<T>(at.gates);
     job.entering_h = maybe_in<T>(r, at.entering_h);
     job.kept = maybe_in<T>(r, at.kept);
@@ -209,28 +264,43 @@ void run_gradient(const Run& r) {
 std::int64_t forward_workspace(const Run& r) {
   const RecurrentInputs at = inputs_of(r);
   return visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
-    return kernels::kernels().recurrent.of<typename decltype(tag)::type>().workspace(shape_of(r, at.x, at.weights));
+    return kernels::kernels().recurrent.of<typename decltype(tag)::type>().workspace(shape_of(r, at));
   });
 }
 
-// Of the products of the states with R, or of the gates' gradients with its transpose.
+void run_pack(const Run& r) {
+  visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::RecurrentPacking<T> job{};
+    job.cell = cell_of(r.operation().name, r.attributes());
+    job.features = r.input(0).shape[0];
+    job.units = r.input(1).shape[0];
+    job.inputs = r.in<T>(0);
+    job.recurrent = r.in<T>(1);
+    job.bias = r.in<T>(2);
+    job.packed = r.out<T>(0);
+    kernels::kernels().recurrent.of<T>().pack(job);
+  });
+}
+
+// Of the products of the states with R, and of the inputs with their weights, or of the gates' gradients with R's
+// transpose.
 std::int64_t product_flops(const RecurrentShape& s) {
-  return 2 * s.batch * s.steps * s.units * s.units * gate_count(s.cell);
+  return 2 * s.batch * s.steps * (s.units + s.features) * s.units * gate_count(s.cell);
 }
 std::int64_t forward_flops(const Run& r) {
   const RecurrentInputs at = inputs_of(r);
-  return product_flops(shape_of(r, at.x, at.weights));
+  return product_flops(shape_of(r, at));
 }
 std::int64_t gradient_flops(const Run& r) {
   const GradientInputs at = gradient_inputs_of(r);
-  return product_flops(shape_of(r, at.gates, at.weights));
+  return product_flops(shape_of(r, at));
 }
 
 std::int64_t gradient_workspace(const Run& r) {
   const GradientInputs at = gradient_inputs_of(r);
   return visit_floating(r.input(0).dtype, r.operation().name, [&](auto tag) {
-    return kernels::kernels().recurrent.of<typename decltype(tag)::type>().gradient_workspace(
-        shape_of(r, at.gates, at.weights));
+    return kernels::kernels().recurrent.of<typename decltype(tag)::type>().gradient_workspace(shape_of(r, at));
   });
 }
 
@@ -292,6 +362,7 @@ Values gradient(const Gradient& g) {
   return result;
 }
 
+constexpr const char* kAfterDifferentiation = "made by a pass that runs after differentiation";
 constexpr const char* kNoSecond =
     "second derivatives of a recurrent operation are taken through single steps before this one is made";
 
@@ -334,12 +405,34 @@ std::span<const Operation> recurrent_family() {
                      .no_gradient = kNoSecond,
                      .traits = {.in_place = in_place}};
   };
+  const auto packing = [&](const char* name, std::vector<AttributeSpec> attributes) {
+    return Operation{.name = name,
+                     .min_inputs = 3,
+                     .max_inputs = 3,
+                     .attributes = std::move(attributes),
+                     .infer = infer_pack,
+                     .run = run_pack,
+                     .no_gradient = kAfterDifferentiation,
+                     .traits = {.internal = true}};
+  };
+  const auto packed = [&](Operation operation) {
+    operation.gradient = nullptr;
+    operation.no_gradient = kAfterDifferentiation;
+    operation.traits.internal = true;
+    return operation;
+  };
   // In place: the gates lie where x was, and d_x where the gates were; a step reads its place before it writes it, and
   // states are read before the first step. Not so simple_rnn's, whose x and outputs have one shape, but two orders.
   static const Operation table[] = {
       forward("lstm", 4, 5, {}, true),
       forward("gru", 3, 5, {reset_after}, true),
       forward("simple_rnn", 3, 4, {activation}, false),
+      packing("lstm_pack", {}),
+      packing("gru_pack", {reset_after}),
+      packing("simple_rnn_pack", {activation}),
+      packed(forward("lstm_packed", 4, 5, {}, false)),
+      packed(forward("gru_packed", 3, 5, {reset_after}, false)),
+      packed(forward("simple_rnn_packed", 3, 4, {activation}, false)),
       backward("lstm_gradient", 6, 8, {}, true),
       backward("gru_gradient", 6, 8, {reset_after}, true),
       backward("simple_rnn_gradient", 4, 6, {activation}, false),

@@ -17,6 +17,7 @@ constexpr Program (*kPasses[])(Program) = {
     passes::norm_fusion,
     passes::gather_fusion,
     passes::epilogue_fusion,
+    passes::recurrent_prepacking,
     passes::prepacking,
     passes::conv_prepacking,
     passes::hoisting,

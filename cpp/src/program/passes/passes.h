@@ -33,6 +33,8 @@ Program gather_fusion(Program program);
 Program epilogue_fusion(Program program);
 // Products and convolutions of float32 multiply bfloat16: not among the passes of every program.
 Program brain_products(Program program);
+// Recurrent layers with weights that the program does not assign read them packed, and take their inputs' product in.
+Program recurrent_prepacking(Program program);
 // Products with weights that the program does not assign read them packed.
 Program prepacking(Program program);
 // Convolutions with weights that the program does not assign read them packed.
