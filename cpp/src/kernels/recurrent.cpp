@@ -30,7 +30,8 @@ class Forward {
         s_(job.shape),
         first_(first),
         rows_(rows),
-        stride_(row_stride<T>(job.shape.units)) {
+        stride_(row_stride<T>(job.shape.units)),
+        spread_(rows == 1) {
     const std::int64_t size = rows * stride_;
     T* memory = thread_scratch_of<T>(kStates, kBuffers * size);
     for (T** buffer : {&states_[0], &states_[1], &c_, &reset_h_, &z_, &previous_}) {
@@ -55,16 +56,12 @@ class Forward {
   // sums and place in time.
   void run_halves() {
     begin();
-    product_step_ = rows_ * weights_.gates.strips.strip() * W;
-    product_ = thread_scratch_of<T>(kProduct, weights_.gates.strips.count() * product_step_);
-    const auto at = [&](std::int64_t step, int number) {
-      Half half(*this, number);
-      half.pass.enter(step);
-      return half;
-    };
+    spread_ = true;
+    take_product();
+    Half halves[2] = {{*this, 0}, {*this, 1}};  // each is one thread's at a time
     parallel_steps<2>(
-        s_.steps, [&](std::int64_t step, int number) { at(step, number).begin(); },
-        [&](std::int64_t step, int number) { at(step, number).finish(); });
+        s_.steps, [&](std::int64_t step, int number) { halves[number].begin(step); },
+        [&](std::int64_t, int number) { halves[number].finish(); });
     end();
   }
 
@@ -80,8 +77,6 @@ class Forward {
 
  private:
   static constexpr int kBuffers = 6;
-  static constexpr std::int64_t kFewRows = 4;
-  static constexpr std::int64_t kLate = 1;
   static constexpr int W = kLanes<T>;
 
   std::int64_t place(std::int64_t r) const { return (first_ + r) * s_.steps + time_; }
@@ -117,11 +112,18 @@ class Forward {
     }
   }
 
-  // Of a strip: the sums of the states' product, and of the inputs'.
+  // The sums of the states' product, and of the inputs': of a strip, or of all of them.
   void take_product() {
-    const std::int64_t strip = std::max(weights_.gates.strips.strip(), weights_.candidate.strips.strip()) * W;
-    product_ = thread_scratch_of<T>(kProduct, 2 * rows_ * strip);
-    inputs_ = product_ + rows_ * strip;
+    std::int64_t size = 0;
+    for (const GateWeights<T>* part : {&weights_.gates, &weights_.candidate}) {
+      const Strips& s = part->strips;
+      size = std::max(size, rows_ * s.strip() * W * (spread_ ? s.count() : 1));
+    }
+    product_ = thread_scratch_of<T>(kProduct, 2 * size);
+    inputs_ = product_ + size;
+  }
+  std::int64_t place_of(const Strips& s, std::int64_t strip) const {
+    return spread_ ? strip * rows_ * s.strip() * W : 0;
   }
 
   void end() {
@@ -138,33 +140,37 @@ class Forward {
   // A product and the gates that need it: all of a step, or of gru_before z and r (pass 0), then the candidate (1).
   template <int number>
   void pass(const T* a, const GateWeights<T>& weights) {
-    const std::int64_t count = weights.strips.count();
-    const bool forth = step_ % 2 == 0;
-    for (std::int64_t n = 0; n < count; ++n) {
-      // Back and forth: what was read last is still in the first-level cache.
-      const std::int64_t i = forth ? n : count - 1 - n;
-      multiply_inputs(weights, i);
-      multiply({0, s_.units}, a, weights, i, false);
-      // With few rows a step is the reading of the weights, which goes on while the gates are computed.
-      if (rows_ < kFewRows && n + 1 < count)
-        weights.recurrent.prefetch((forth ? i + 1 : i - 1) * weights.strips.panels());
-      finish_strip<number>(weights, i);
+    const std::int64_t count = weights.strips.count(), together = rows_ == 1 ? weights.strips.together : 1;
+    for (std::int64_t first = 0; first < count; first += together) {
+      const Range strips{first, std::min(count, first + together)};
+      multiply_inputs(weights, strips);
+      multiply({0, s_.units}, a, weights, strips, false);
+      finish_strips<number>(weights, strips);
     }
   }
 
-  // What some of the numbers of `a` give for a strip.
-  void multiply(Range inner, const T* a, const GateWeights<T>& weights, std::int64_t strip, bool accumulate) const {
+  // What some of the numbers of `a` give for some strips, which for a single row lie side by side.
+  void multiply(Range inner, const T* a, const GateWeights<T>& weights, Range strips, bool accumulate) const {
     const Strips& s = weights.strips;
-    weights.recurrent.multiply(inner, {a, stride_, rows_}, s.panels_of(strip),
-                               {product_ + strip * product_step_, s.strip() * W, accumulate});
+    const Panels<T>& panels = weights.recurrent;
+    if (rows_ == 1) {
+      const std::int64_t first = strips.first * s.strip(), step = panels.step(first);
+      return kRowFunctions<T>[static_cast<std::size_t>(step / W - 1)](
+          a + inner.first, panels.column(first) + inner.first * step, inner.last - inner.first,
+          product_ + place_of(s, strips.first), accumulate);
+    }
+    for (std::int64_t i = strips.first; i < strips.last; ++i)
+      panels.multiply(inner, {a, stride_, rows_}, s.panels_of(i),
+                      {product_ + place_of(s, i), s.strip() * W, accumulate});
   }
 
   // The same of this step's inputs, if it is not there yet.
-  void multiply_inputs(const GateWeights<T>& weights, std::int64_t strip) const {
+  void multiply_inputs(const GateWeights<T>& weights, Range strips) const {
     if (s_.features == 0 || all_inputs_ != nullptr) return;
     const Strips& s = weights.strips;
-    weights.inputs.multiply({job_.x + place(0) * s_.features, s_.steps * s_.features, rows_}, s.panels_of(strip),
-                            {inputs_, s.strip() * W, false, weights.bias.packed});
+    for (std::int64_t i = strips.first; i < strips.last; ++i)
+      weights.inputs.multiply({job_.x + place(0) * s_.features, s_.steps * s_.features, rows_}, s.panels_of(i),
+                              {inputs_ + place_of(s, i), s.strip() * W, false, weights.bias.packed});
   }
 
   // Where the inputs' products of a row lie for some units: the first gate's, from which the others are `gate_step`
@@ -179,18 +185,22 @@ class Forward {
       const std::int64_t unit = strip * s.units(W);
       return {job_.x + (place(r) * gate_count(cell) + weights.first) * s_.units + unit, s_.units, W};
     }
-    if (all_inputs_ == nullptr) return {inputs_ + r * s.strip() * W, W, s.gates * W};
+    if (all_inputs_ == nullptr) return {inputs_ + place_of(s, strip) + r * s.strip() * W, W, s.gates * W};
     const T* all = all_inputs_ + (weights.first == 0 ? 0 : s_.batch * s_.steps * weights_.gates.strips.columns() * W);
     return {all + (place(r) * s.columns() + strip * s.strip()) * W, W, s.gates * W};
   }
 
+  template <int number>
+  void finish_strips(const GateWeights<T>& weights, Range strips) {
+    for (std::int64_t i = strips.first; i < strips.last; ++i) finish_strip<number>(weights, i);
+  }
   template <int number>
   void finish_strip(const GateWeights<T>& weights, std::int64_t strip) {
     const Strips& s = weights.strips;
     const std::int64_t first = strip * s.units(W), last = std::min(first + s.units(W), s_.units);
     for (std::int64_t r = 0; r < rows_; ++r) {
       if (!seen(r)) continue;
-      const T* product = product_ + strip * product_step_ + r * s.strip() * W;
+      const T* product = product_ + place_of(s, strip) + r * s.strip() * W;
       InputPlace input = input_place(weights, strip, r);
       std::int64_t unit = first;
       for (; unit + W <= last; unit += W, product += s.gates * W, input.at += input.unit_step)
@@ -296,32 +306,33 @@ class Forward {
 
     Half(const Forward& whole, int number) : pass(whole) {
       const Strips& s = pass.weights_.gates.strips;
-      const std::int64_t middle = cut(s.count(), 2, 1), unit = std::min(middle * s.units(W), pass.s_.units);
-      const Range ranges[2] = {{0, unit}, {unit, pass.s_.units}};
-      own = ranges[number];
-      other = ranges[1 - number];
+      const std::int64_t middle = s.middle(), unit = middle * s.units(W);
+      const Range units[2] = {{0, unit}, {unit, pass.s_.units}};
+      own = units[number];
+      other = units[1 - number];
       strips = number == 0 ? Range{0, middle} : Range{middle, s.count()};
     }
 
-    // The strips in the order of this step: back and forth.
-    std::int64_t strip(std::int64_t n) const { return pass.step_ % 2 == 0 ? strips.first + n : strips.last - 1 - n; }
-    // The last strip is left until the end of the step, so that the next step, which begins there, finds its weights in
-    // the first-level cache.
-    bool early(std::int64_t n) const { return n + kLate < strips.last - strips.first; }
-
-    void begin() const {
-      for (std::int64_t n = 0; early(n); ++n) multiply(own, n, false);
+    void begin(std::int64_t step) {
+      pass.enter(step);
+      for_pieces([&](Range piece) { multiply(own, piece, false); });
     }
     void finish() {
       fetch_state();
-      for (std::int64_t n = 0; n < strips.last - strips.first; ++n) {
-        multiply(other, n, early(n));
-        if (!early(n)) multiply(own, n, true);
-        pass.template finish_strip<0>(pass.weights_.gates, strip(n));
-      }
+      for_pieces([&](Range piece) {
+        multiply(other, piece, true);
+        pass.template finish_strips<0>(pass.weights_.gates, piece);
+      });
     }
-    void multiply(Range inner, std::int64_t n, bool accumulate) const {
-      pass.multiply(inner, pass.h_, pass.weights_.gates, strip(n), accumulate);
+
+   private:
+    template <class F>
+    void for_pieces(const F& f) const {
+      const std::int64_t together = pass.weights_.gates.strips.together;
+      for (std::int64_t i = strips.first; i < strips.last; i += together) f({i, std::min(i + together, strips.last)});
+    }
+    void multiply(Range inner, Range piece, bool accumulate) const {
+      pass.multiply(inner, pass.h_, pass.weights_.gates, piece, accumulate);
     }
     // It lies in another core's cache: all of its lines are asked for at once.
     void fetch_state() const {
@@ -337,6 +348,7 @@ class Forward {
   const T* all_inputs_;
   const RecurrentShape& s_;
   std::int64_t first_, rows_, stride_;
+  bool spread_;  // each strip's sums have their place
   std::int64_t step_ = 0, time_ = 0;
   std::int64_t to_next_input_ = 0;  // from a row's product of inputs to that of the next step
   T* states_[2];                    // h before even steps, and before odd ones
@@ -346,7 +358,6 @@ class Forward {
   T *h_ = nullptr, *next_h_ = nullptr;  // of the step
   T* inputs_ = nullptr;                 // products of a strip's inputs
   T* product_ = nullptr;                // sums of a strip, or of all of them
-  std::int64_t product_step_ = 0;       // from a strip's sums to the next one's
 };
 
 // Whether rows are so few that the inputs' weights are better read once for all steps.

@@ -22,8 +22,8 @@ struct Transposed {
     const std::int64_t rows = std::clamp<std::int64_t>(s.batch, 1, rows_together<T>(s));
     const int vectors = choose_blocking(rows, s.units, T{}).vectors;
     const std::int64_t columns = ceil_of(s.units, kLanes<T>);
-    main = {packed, s.units * (before ? 2 : gate_count(s.cell)), columns, vectors};
-    candidate = {packed + main.k * columns * kLanes<T>, before ? s.units : 0, columns, vectors};
+    main = {packed, s.units * (before ? 2 : gate_count(s.cell)), columns, vectors, vectors};
+    candidate = {packed + main.k * columns * kLanes<T>, before ? s.units : 0, columns, vectors, vectors};
   }
   std::int64_t size() const { return main.size() + candidate.size(); }
   void pack(const RecurrentGradient<T>& job) const {

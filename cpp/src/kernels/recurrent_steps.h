@@ -175,13 +175,19 @@ struct Panels {
   T* packed;
   std::int64_t k;
   std::int64_t columns;
-  int vectors;
+  int vectors;  // of a block
+  int wide;     // of a row in memory, as long as there are columns: a multiple of `vectors`
 
   std::int64_t count() const { return ceil_of(columns, vectors); }
   std::int64_t width(std::int64_t panel) const {
     return std::min<std::int64_t>(vectors, columns - panel * vectors) * kLanes<T>;
   }
-  T* panel(std::int64_t i) const { return packed + i * vectors * kLanes<T> * k; }
+  T* panel(std::int64_t i) const { return column(i * vectors); }
+  // The first row of a vector of columns, and the elements from there to the next row.
+  T* column(std::int64_t vector) const { return packed + (vector / wide * wide * k + vector % wide) * kLanes<T>; }
+  std::int64_t step(std::int64_t vector) const {
+    return std::min<std::int64_t>(wide, columns - vector / wide * wide) * kLanes<T>;
+  }
   std::int64_t size() const { return k * columns * kLanes<T>; }
 
   // Asks for the beginning of a panel ahead of its product, some 150 cycles of reading from L2.
@@ -206,7 +212,8 @@ struct Panels {
     for (std::int64_t p = range.first; p < range.last; ++p) {
       const std::int64_t column = p * vectors * kLanes<T>;
       tile.b = panel(p);
-      tile.columns = tile.b_step = width(p);
+      tile.columns = width(p);
+      tile.b_step = step(p * vectors);
       tile.bias = c.bias == nullptr ? nullptr : c.bias + column;
       run.b = inner.first * tile.b_step;
       const int nv = static_cast<int>(tile.columns / kLanes<T>);

@@ -3,6 +3,9 @@
 // first-level cache.
 #pragma once
 
+#include <array>
+#include <utility>
+
 #include "kernels/recurrent_steps.h"
 
 namespace addax::kernels::ADDAX_ISA_NS {
@@ -12,10 +15,13 @@ struct Strips {
   int gates;
   int vectors;          // of a panel: divides the number of gates, or is a multiple of it
   std::int64_t groups;  // vectors of units
+  int together;         // strips whose columns lie side by side in memory: those that a single row computes at once
 
   int strip() const { return std::max(gates, vectors); }  // vectors computed, then finished, together
+  int wide() const { return strip() * together; }
   std::int64_t columns() const { return groups * gates; }
   std::int64_t count() const { return ceil_of(columns(), strip()); }
+  std::int64_t middle() const { return ceil_of(count(), 2 * together) * together; }
   std::int64_t panels() const { return strip() / vectors; }  // of a strip
   Range panels_of(std::int64_t strip) const {
     return {strip * panels(), std::min((strip + 1) * panels(), ceil_of(columns(), vectors))};
@@ -23,9 +29,13 @@ struct Strips {
   std::int64_t units(std::int64_t lanes) const { return strip() / gates * lanes; }  // of a strip
 };
 
+// Sums of a single row at once: then R comes in as one stream, and their chains hide each other's latency.
+template <class T>
+inline constexpr int kRowVectors = sizeof(T) == 8 ? 4 : kVectorRegisters / 2;
+
 template <class T>
 Strips strips_for(std::int64_t rows, std::int64_t units, int gates) {
-  Strips best{gates, 1, ceil_of(units, kLanes<T>)};
+  Strips best{gates, 1, ceil_of(units, kLanes<T>), 1};
   std::int64_t least = -1;
   for (int nv = kMaxVectors<T>; nv >= 1; --nv) {
     if (nv % gates != 0 && gates % nv != 0) continue;
@@ -36,8 +46,33 @@ Strips strips_for(std::int64_t rows, std::int64_t units, int gates) {
     least = cost;
     best.vectors = nv;
   }
+  // An even number of pieces, for two halves.
+  const std::int64_t most = std::max(1, kRowVectors<T> / best.strip()), pieces = ceil_of(best.count(), 2 * most) * 2;
+  best.together = static_cast<int>(std::max<std::int64_t>(1, ceil_of(best.count(), std::max<std::int64_t>(1, pieces))));
   return best;
 }
+
+// C = a · B, or C += a · B, for one row a and N vectors of columns, rows of B that lie one after the other.
+template <class T, int N>
+void multiply_row(const T* a, const T* b, std::int64_t k, T* c, bool accumulate) {
+  constexpr int W = kLanes<T>;
+  Vec<T> sums[N] = {};
+#pragma GCC unroll 2
+  for (std::int64_t p = 0; p < k; ++p, b += N * W) {
+    const Vec<T> value = splat(a[p]);
+#pragma GCC unroll 16
+    for (int v = 0; v < N; ++v) sums[v] += value * load(b + v * W);
+  }
+#pragma GCC unroll 16
+  for (int v = 0; v < N; ++v) store(c + v * W, accumulate ? load(c + v * W) + sums[v] : sums[v]);
+}
+
+template <class T, int... N>
+constexpr auto row_functions(std::integer_sequence<int, N...>) {
+  return std::array{&multiply_row<T, N + 1>...};
+}
+template <class T>
+inline constexpr auto kRowFunctions = row_functions<T>(std::make_integer_sequence<int, kRowVectors<T>>{});
 
 // Some columns of `stride`, from gate `first` on, interleaved: k rows. The lanes beyond the units are zeros.
 template <class T>
@@ -48,13 +83,13 @@ void pack_interleaved(const T* from, std::int64_t stride, std::int64_t units, in
       std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, panels.k * W));
   parallel_for(panels.count(), grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
-      const std::int64_t width = panels.width(p);
-      for (std::int64_t v = 0; v * W < width; ++v) {
+      for (std::int64_t v = 0; v * W < panels.width(p); ++v) {
         const std::int64_t q = p * s.vectors + v, unit = q / s.gates * W, gate = first + q % s.gates;
         const std::int64_t lanes = std::min<std::int64_t>(W, units - unit);
         const T* column = from + gate * units + unit;
-        T* to = panels.panel(p) + v * W;
-        for (std::int64_t k = 0; k < panels.k; ++k) store(to + k * width, load_partial(column + k * stride, lanes));
+        T* to = panels.column(q);
+        const std::int64_t step = panels.step(q);
+        for (std::int64_t k = 0; k < panels.k; ++k) store(to + k * step, load_partial(column + k * stride, lanes));
       }
     }
   });
@@ -71,9 +106,9 @@ struct GateWeights {
   GateWeights(const Strips& s, int first_gate, std::int64_t units, std::int64_t features, T* memory)
       : strips(s),
         first(first_gate),
-        recurrent{memory, units, s.columns(), s.vectors},
-        inputs{memory + recurrent.size(), features, s.columns(), s.vectors},
-        bias{inputs.packed + inputs.size(), features > 0 ? 1 : 0, s.columns(), s.vectors} {}
+        recurrent{memory, units, s.columns(), s.vectors, s.wide()},
+        inputs{memory + recurrent.size(), features, s.columns(), s.vectors, s.wide()},
+        bias{inputs.packed + inputs.size(), features > 0 ? 1 : 0, s.columns(), s.vectors, s.wide()} {}
 
   std::int64_t size() const { return recurrent.size() + inputs.size() + bias.size(); }
 };
