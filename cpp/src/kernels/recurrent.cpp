@@ -232,8 +232,10 @@ class Forward {
     const V h = load(h_ + local);
     V next;
     if constexpr (cell == Cell::lstm) {
-      const V i = gate_sigmoid(input(0) + load(product)), f = gate_sigmoid(input(1) + load(product + W));
-      const V g = gate_tanh(input(2) + load(product + 2 * W)), o = gate_sigmoid(input(3) + load(product + 3 * W));
+      V sums[] = {input(0) + load(product), input(1) + load(product + W), input(2) + load(product + 2 * W),
+                  input(3) + load(product + 3 * W)};
+      apply_gates<Gate::sigmoid, Gate::sigmoid, Gate::tanh, Gate::sigmoid>(sums);
+      const V i = sums[0], f = sums[1], g = sums[2], o = sums[3];
       const V c = load(c_ + local), next_c = f * c + i * g;
       store(c_ + local, next_c);
       next = o * gate_tanh(next_c);
@@ -243,8 +245,9 @@ class Forward {
       keep_gate(3, o);
       keep(c);
     } else if constexpr (cell == Cell::gru_after) {
-      const V z = gate_sigmoid(input(0) + (load(product) + bias(0))),
-              r_gate = gate_sigmoid(input(1) + (load(product + W) + bias(1)));
+      V sums[] = {input(0) + (load(product) + bias(0)), input(1) + (load(product + W) + bias(1))};
+      apply_gates<Gate::sigmoid, Gate::sigmoid>(sums);
+      const V z = sums[0], r_gate = sums[1];
       const V recurrent = load(product + 2 * W) + bias(2);
       const V candidate = gate_tanh(input(2) + r_gate * recurrent);
       next = z * h + (T{1} - z) * candidate;
@@ -253,7 +256,9 @@ class Forward {
       keep_gate(2, candidate);
       keep(recurrent);
     } else if constexpr (cell == Cell::gru_before && number == 0) {
-      const V z = gate_sigmoid(input(0) + load(product)), r_gate = gate_sigmoid(input(1) + load(product + W));
+      V sums[] = {input(0) + load(product), input(1) + load(product + W)};
+      apply_gates<Gate::sigmoid, Gate::sigmoid>(sums);
+      const V z = sums[0], r_gate = sums[1];
       store(z_ + local, z);
       store(reset_h_ + local, r_gate * h);
       keep_gate(0, z);

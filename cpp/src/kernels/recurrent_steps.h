@@ -15,25 +15,6 @@
 
 namespace addax::kernels::ADDAX_ISA_NS {
 
-// exp(x) = scale · (p + 1) as gates need it, for −87 ≤ x ≤ 88: shorter than exp_parts, and for |x| > 30 less exact.
-struct GateExp {
-  VecF scale, p;
-};
-template <int sign>
-ADDAX_INLINE GateExp gate_exp(VecF x) {
-  // The sum's last bits are n + 127, the exponent of 2^n.
-  constexpr float kSign = sign, kRound = 12582912.0f + 127.0f;
-  const VecF shifted = fma(x, splat(kSign * 1.44269504f), splat(kRound));
-  const VecF n = shifted - kRound;
-#if defined(__FMA__) || defined(__aarch64__)
-  const VecF r = fma(n, splat(-0.693147181f), kSign * x);
-#else  // two roundings: as in exp_parts
-  const VecF r = fma(n, splat(2.12194440e-4f), fma(n, splat(-0.693359375f), kSign * x));
-#endif
-  const VecF q = horner(r, 0.49999994f, 0.166665152f, 0.0416684076f, 0.00836934801f, 0.00138154032f);
-  return {as<float>(as<std::int32_t>(shifted) << 23), fma(q, r * r, r)};
-}
-
 // a / b for 1 ≤ |b| < 2^127 or so, to an ulp. Divisions of 64 bytes take ten cycles and more each.
 ADDAX_INLINE VecF gate_quotient(VecF a, VecF b) {
 #if defined(__AVX512F__)
@@ -44,17 +25,86 @@ ADDAX_INLINE VecF gate_quotient(VecF a, VecF b) {
 #endif
 }
 
-// σ and tanh as gates need them: like vmath.h's to 2 ulp, but for signed zeros, |x| > 30 and results below 1e-38, and
-// cheaper. The clamps keep 2^n finite where the result no longer changes; NaN goes through.
-ADDAX_INLINE VecF gate_sigmoid(VecF x) {
-  const GateExp e = gate_exp<-1>(clamp_keeping_nan(x, -88.0f, 87.0f));
-  return gate_quotient(splat(1.0f), fma(e.scale, e.p, e.scale + 1.0f));
+// The greater, or the less, of x and a bound; NaN stays.
+ADDAX_INLINE VecF at_least(VecF x, float low) {
+#if defined(__AVX512F__)
+  return (VecF)_mm512_maskz_max_ps(0xffff, (__m512)splat(low), (__m512)x);
+#else
+  return select(x < low, splat(low), x);
+#endif
 }
-// With e = exp(2x) − 1, which is exact near 0: tanh x = e / (e + 2).
+ADDAX_INLINE VecF at_most(VecF x, float high) {
+#if defined(__AVX512F__)
+  return (VecF)_mm512_maskz_min_ps(0xffff, (__m512)splat(high), (__m512)x);
+#else
+  return select(x > high, splat(high), x);
+#endif
+}
+
+// Keeps the compiler from finishing one chain before it begins the next.
+ADDAX_INLINE void in_step(VecF& v) {
+#if defined(__x86_64__)
+  asm("" : "+v"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#endif
+}
+
+enum class Gate { sigmoid, tanh };
+
+// σ and tanh as gates need them, of several vectors in step with each other, for one alone is a long chain: like
+// vmath.h's to 2 ulp, but for signed zeros, |x| > 30 and results below 1e-38, and cheaper. The clamps keep 2^n finite
+// where the result no longer changes; NaN goes through. With e = exp(2x) − 1, exact near 0, tanh x is e / (e + 2).
+template <Gate... kinds>
+ADDAX_INLINE void apply_gates(VecF (&x)[sizeof...(kinds)]) {
+  constexpr int N = sizeof...(kinds);
+  constexpr Gate kKinds[] = {kinds...};
+  constexpr float kRound = 12582912.0f + 127.0f;  // a sum's last bits are n + 127, the exponent of 2^n
+  VecF scale[N], p[N];
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) {
+    x[i] = kKinds[i] == Gate::tanh ? at_most(at_least(x[i] + x[i], -20.0f), 20.0f)
+                                   : at_most(at_least(-x[i], -87.0f), 88.0f);
+    scale[i] = fma(x[i], splat(1.44269504f), splat(kRound));
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) {
+    const VecF n = scale[i] - kRound;
+#if defined(__FMA__) || defined(__aarch64__)
+    x[i] = fma(n, splat(-0.693147181f), x[i]);
+#else  // two roundings: as in exp_parts
+    x[i] = fma(n, splat(2.12194440e-4f), fma(n, splat(-0.693359375f), x[i]));
+#endif
+    scale[i] = as<float>(as<std::int32_t>(scale[i]) << 23);
+  }
+  // The polynomial of exp_parts.
+  constexpr float kTerms[] = {0.00836934801f, 0.0416684076f, 0.166665152f, 0.49999994f};
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) p[i] = splat(0.00138154032f);
+#pragma GCC unroll 8
+  for (const float term : kTerms) {
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) {
+      p[i] = fma(p[i], x[i], splat(term));
+      in_step(p[i]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) p[i] = fma(p[i], x[i] * x[i], x[i]);
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) {
+    if (kKinds[i] == Gate::tanh) {
+      const VecF minus_one = fma(scale[i], p[i], scale[i] - 1.0f);
+      x[i] = gate_quotient(minus_one, minus_one + 2.0f);
+    } else {
+      x[i] = gate_quotient(splat(1.0f), fma(scale[i], p[i], scale[i] + 1.0f));
+    }
+  }
+}
 ADDAX_INLINE VecF gate_tanh(VecF x) {
-  const GateExp e = gate_exp<1>(2.0f * clamp_keeping_nan(x, -10.0f, 10.0f));
-  const VecF minus_one = fma(e.scale, e.p, e.scale - 1.0f);
-  return gate_quotient(minus_one, minus_one + 2.0f);
+  VecF one[] = {x};
+  apply_gates<Gate::tanh>(one);
+  return one[0];
 }
 
 // float64 is there for checking gradients: one lane after the other.
@@ -68,6 +118,13 @@ ADDAX_INLINE VecD gate_sigmoid(VecD x) {
     x[i] = (x[i] < 0 ? e : 1.0) / (1.0 + e);
   }
   return x;
+}
+
+template <Gate... kinds>
+ADDAX_INLINE void apply_gates(VecD (&x)[sizeof...(kinds)]) {
+  constexpr Gate kKinds[] = {kinds...};
+  for (std::size_t i = 0; i < sizeof...(kinds); ++i)
+    x[i] = kKinds[i] == Gate::tanh ? gate_tanh(x[i]) : gate_sigmoid(x[i]);
 }
 
 // A vector of units, the last of a row maybe partial.
