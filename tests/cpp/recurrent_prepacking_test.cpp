@@ -165,10 +165,10 @@ TEST_CASE("a recurrent layer that trains, or whose gates are read, keeps its pro
 TEST_CASE("weights that are not packed for the sizes at hand are refused") {
   const Value x(test::random_tensor({2, 3, 4}, 1)), state(test::random_tensor({2, 5}, 2)),
       wrong(test::random_tensor({7}, 3));
-  CHECK_THROWS_WITH_AS(apply(operation_named("lstm_packed"), Values{x, state, state, wrong}),
+  CHECK_THROWS_WITH_AS(addax::apply(operation_named("lstm_packed"), Values{x, state, state, wrong}),
                        doctest::Contains("not packed for 4 features and 5 units"), Error);
   const Value inputs(test::random_tensor({4, 20}, 1)), weights(test::random_tensor({5, 20}, 2)),
       bias(test::random_tensor({19}, 3));
-  CHECK_THROWS_WITH_AS(apply(operation_named("lstm_pack"), Values{inputs, weights, bias}),
+  CHECK_THROWS_WITH_AS(addax::apply(operation_named("lstm_pack"), Values{inputs, weights, bias}),
                        doctest::Contains("sizes of the bias and the weights"), Error);
 }

@@ -23,6 +23,7 @@
 
 #include "addax/ops.h"
 #include "addax/tape.h"
+#include "base/checked.h"
 #include "kernels/kernels.h"
 #include "ops/axes.h"
 
@@ -53,6 +54,7 @@ Cell checked_cell(const Infer& in) {
 bool is_packed(std::string_view name) { return name.ends_with("_packed"); }
 
 std::int64_t packed_size(DType dtype, Cell cell, std::int64_t units, std::int64_t features) {
+  checked_mul(checked_mul(units + 64, gate_count(cell)), features + units + 1);  // rounded up to whole vectors
   const kernels::RecurrentKernels& table = kernels::kernels().recurrent;
   return dtype == DType::float64 ? table.f64.packed_size(cell, units, features)
                                  : table.f32.packed_size(cell, units, features);
