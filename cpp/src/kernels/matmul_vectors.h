@@ -161,9 +161,8 @@ bool by_vectors(const Matmul<T>& job) {
   return is_column(job) || is_few_rows(job);
 }
 
-// Multiplications of a task of a product by vectors: some 2 µs of reading the matrix. Two threads seldom read equally
-// fast: many tasks even that out.
-inline constexpr std::int64_t kVectorTask = 40 << 10;
+// Multiplications of a task of a product by vectors: some 5 µs of reading the matrix.
+inline constexpr std::int64_t kVectorTask = 96 << 10;
 
 // How many results each task computes, of `count` that cost `work` together: a multiple of `step`, and an even number
 // of tasks.
