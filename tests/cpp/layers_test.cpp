@@ -178,6 +178,30 @@ TEST_CASE("what is wrong with a topology is said, with the place") {
   }
 }
 
+TEST_CASE("options that are not known are refused where they would change the result, not passed over") {
+  struct Case {
+    const char *class_name, *shape, *option, *reason;
+  };
+  const char* const kStateful = R"("layer": {"class_name": "LSTM", "config": {"units": 1, "stateful": true}})";
+  const Case cases[] = {
+      {"LSTM", "4, 1", R"("units": 1, "time_major": true)", "'time_major' is not known here"},
+      {"Bidirectional", "4, 1", kStateful, "states that a batch leaves to the next are not known here"},
+      {"Resizing", "4, 4, 1", R"("height": 2, "width": 2, "antialias": true)", "'antialias' is not known here"},
+      {"CenterCrop", "4, 4, 1", R"("height": 5, "width": 2)", "images smaller than the crop are not known here"},
+      {"UpSampling3D", "2, 2, 2, 1", R"("interpolation": "bilinear")",
+       "the interpolation 'bilinear' is not known here"},
+      {"BatchNormalization", "4, 4", R"("axis": [1, 2])", "it normalizes several axes"},
+  };
+  for (const auto& [class_name, shape, option, reason] : cases) {
+    CAPTURE(class_name);
+    const File file{text(R"({"class_name": ")", class_name,
+                         R"(", "config": {"name": "l", "batch_input_shape": [null, )", shape, "], ", option, "}}"),
+                    "",
+                    {}};
+    CHECK(why_not(file.json(), {}) == text("layer 'l' (", class_name, "): ", reason));
+  }
+}
+
 TEST_CASE("what is wrong with a graph is said, with the place") {
   const std::pair<std::string, const char*> cases[] = {
       {graph(add("c", R"([[["c", 0, 0, {}]]])")), "the graph has a cycle"},
