@@ -304,10 +304,11 @@ class Forward {
   }
 
   // Half of the units of a step. The product with its own half of the state needs nobody; the other half comes from
-  // another core. A sum is that of its two halves, whichever is there first.
+  // another core. A sum is that of its parts, in the order of the steps below.
   struct Half {
     Forward pass;
     Range strips, own, other;
+    std::int64_t late;  // numbers of its own half of the state
 
     Half(const Forward& whole, int number) : pass(whole) {
       const Strips& s = pass.weights_.gates.strips;
@@ -316,16 +317,29 @@ class Forward {
       own = units[number];
       other = units[1 - number];
       strips = number == 0 ? Range{0, middle} : Range{middle, s.count()};
+      constexpr std::int64_t kCached = (std::int64_t{24} << 10) / static_cast<std::int64_t>(sizeof(T));
+      late = std::min((own.last - own.first) / 2, kCached / ((strips.last - strips.first) * s.strip() * W));
+    }
+
+    // The numbers at one end of its own half of the state wait until the end of the step, those at the other end in the
+    // next one: their rows of R, which were read last, are then still in the first-level cache.
+    Range end_of_own(bool front) const {
+      return front ? Range{own.first, own.first + late} : Range{own.last - late, own.last};
     }
 
     void begin(std::int64_t step) {
       pass.enter(step);
-      for_pieces([&](Range piece) { multiply(own, piece, false); });
+      const Range cached = end_of_own(step % 2 == 0), rest{own.first + late, own.last - late};
+      for_pieces([&](Range piece) {
+        multiply(cached, piece, false);
+        if (rest.first < rest.last) multiply(rest, piece, true);
+      });
     }
     void finish() {
       fetch_state();
       for_pieces([&](Range piece) {
         multiply(other, piece, true);
+        if (late > 0) multiply(end_of_own(pass.step_ % 2 != 0), piece, true);
         pass.template finish_strips<0>(pass.weights_.gates, piece);
       });
     }
