@@ -142,7 +142,7 @@ class Forward {
   void pass(const T* a, const GateWeights<T>& weights) {
     const std::int64_t count = weights.strips.count(), together = rows_ == 1 ? weights.strips.together : 1;
     for (std::int64_t first = 0; first < count; first += together) {
-      const Range strips{first, std::min(count, first + together)};
+      const Interval strips{first, std::min(count, first + together)};
       multiply_inputs(weights, strips);
       multiply({0, s_.units}, a, weights, strips, false);
       finish_strips<number>(weights, strips);
@@ -150,7 +150,7 @@ class Forward {
   }
 
   // What some of the numbers of `a` give for some strips, which for a single row lie side by side.
-  void multiply(Range inner, const T* a, const GateWeights<T>& weights, Range strips, bool accumulate) const {
+  void multiply(Interval inner, const T* a, const GateWeights<T>& weights, Interval strips, bool accumulate) const {
     const Strips& s = weights.strips;
     const Panels<T>& panels = weights.recurrent;
     if (rows_ == 1) {
@@ -165,7 +165,7 @@ class Forward {
   }
 
   // The same of this step's inputs, if it is not there yet.
-  void multiply_inputs(const GateWeights<T>& weights, Range strips) const {
+  void multiply_inputs(const GateWeights<T>& weights, Interval strips) const {
     if (s_.features == 0 || all_inputs_ != nullptr) return;
     const Strips& s = weights.strips;
     for (std::int64_t i = strips.first; i < strips.last; ++i)
@@ -191,7 +191,7 @@ class Forward {
   }
 
   template <int number>
-  void finish_strips(const GateWeights<T>& weights, Range strips) {
+  void finish_strips(const GateWeights<T>& weights, Interval strips) {
     for (std::int64_t i = strips.first; i < strips.last; ++i) finish_strip<number>(weights, i);
   }
   template <int number>
@@ -307,37 +307,37 @@ class Forward {
   // another core. A sum is that of its parts, in the order of the steps below.
   struct Half {
     Forward pass;
-    Range strips, own, other;
+    Interval strips, own, other;
     std::int64_t late;  // numbers of its own half of the state
 
     Half(const Forward& whole, int number) : pass(whole) {
       const Strips& s = pass.weights_.gates.strips;
       const std::int64_t middle = s.middle(), unit = middle * s.units(W);
-      const Range units[2] = {{0, unit}, {unit, pass.s_.units}};
+      const Interval units[2] = {{0, unit}, {unit, pass.s_.units}};
       own = units[number];
       other = units[1 - number];
-      strips = number == 0 ? Range{0, middle} : Range{middle, s.count()};
+      strips = number == 0 ? Interval{0, middle} : Interval{middle, s.count()};
       constexpr std::int64_t kCached = (std::int64_t{24} << 10) / static_cast<std::int64_t>(sizeof(T));
       late = std::min((own.last - own.first) / 2, kCached / ((strips.last - strips.first) * s.strip() * W));
     }
 
     // The numbers at one end of its own half of the state wait until the end of the step, those at the other end in the
     // next one: their rows of R, which were read last, are then still in the first-level cache.
-    Range end_of_own(bool front) const {
-      return front ? Range{own.first, own.first + late} : Range{own.last - late, own.last};
+    Interval end_of_own(bool front) const {
+      return front ? Interval{own.first, own.first + late} : Interval{own.last - late, own.last};
     }
 
     void begin(std::int64_t step) {
       pass.enter(step);
-      const Range cached = end_of_own(step % 2 == 0), rest{own.first + late, own.last - late};
-      for_pieces([&](Range piece) {
+      const Interval cached = end_of_own(step % 2 == 0), rest{own.first + late, own.last - late};
+      for_pieces([&](Interval piece) {
         multiply(cached, piece, false);
         if (rest.first < rest.last) multiply(rest, piece, true);
       });
     }
     void finish() {
       fetch_state();
-      for_pieces([&](Range piece) {
+      for_pieces([&](Interval piece) {
         multiply(other, piece, true);
         if (late > 0) multiply(end_of_own(pass.step_ % 2 != 0), piece, true);
         pass.template finish_strips<0>(pass.weights_.gates, piece);
@@ -350,7 +350,7 @@ class Forward {
       const std::int64_t together = pass.weights_.gates.strips.together;
       for (std::int64_t i = strips.first; i < strips.last; i += together) f({i, std::min(i + together, strips.last)});
     }
-    void multiply(Range inner, Range piece, bool accumulate) const {
+    void multiply(Interval inner, Interval piece, bool accumulate) const {
       pass.multiply(inner, pass.h_, pass.weights_.gates, piece, accumulate);
     }
     // It lies in another core's cache: all of its lines are asked for at once.

@@ -207,7 +207,7 @@ void visit_cell(Cell cell, const F& f) {
   }
 }
 
-struct Range {
+struct Interval {
   std::int64_t first, last;
 };
 
@@ -219,7 +219,7 @@ struct RowsOf {
   std::int64_t stride, rows;
 };
 template <class T>
-struct Sums {
+struct SumsAt {
   T* at;
   std::int64_t stride;
   bool accumulate = false;
@@ -254,10 +254,10 @@ struct Panels {
   }
 
   // C = A·B for the panels [first, last); C's columns begin at the first of them.
-  void multiply(const RowsOf<T>& a, Range range, const Sums<T>& c) const { multiply({0, k}, a, range, c); }
+  void multiply(const RowsOf<T>& a, Interval range, const SumsAt<T>& c) const { multiply({0, k}, a, range, c); }
 
   // The same with some of A's columns and B's rows alone.
-  void multiply(Range inner, const RowsOf<T>& a, Range range, const Sums<T>& c) const {
+  void multiply(Interval inner, const RowsOf<T>& a, Interval range, const SumsAt<T>& c) const {
     RunOf run{inner.first, 0, inner.last - inner.first};
     Tile<T> tile{};
     tile.row_stride = a.stride;

@@ -23,7 +23,7 @@ struct Strips {
   std::int64_t count() const { return ceil_of(columns(), strip()); }
   std::int64_t middle() const { return ceil_of(count(), 2 * together) * together; }
   std::int64_t panels() const { return strip() / vectors; }  // of a strip
-  Range panels_of(std::int64_t strip) const {
+  Interval panels_of(std::int64_t strip) const {
     return {strip * panels(), std::min((strip + 1) * panels(), ceil_of(columns(), vectors))};
   }
   std::int64_t units(std::int64_t lanes) const { return strip() / gates * lanes; }  // of a strip
