@@ -65,7 +65,7 @@ def from_keras_2(entry: Any, weights: dict[str, Any] | None = None, depth: int =
         weights: Tensors of the file by name: some configs leave out what a weight's shape tells.
 
     Raises:
-        ValueError: If it nests deeper than models do.
+        ValueError: If it nests deeper than models do, or a layer takes its sequences time first.
     """
     if depth > _DEEPEST:
         raise ValueError(f"The topology nests models more than {_DEEPEST} deep.")
@@ -92,6 +92,12 @@ def _model(config: Any, weights: Any, depth: int) -> Any:
 
 
 def _layer(class_name: str, config: dict[str, Any], weights: Any, depth: int) -> dict[str, Any]:
+    if config.get("time_major"):
+        raise ValueError(
+            f"Layer {config.get('name')!r} ({class_name}) takes its sequences time first "
+            "(time_major=true), which is not supported: transpose them in the model and save it "
+            "with time_major=False."
+        )
     dropped = (*_DROPPED[""], *_DROPPED.get(class_name, ()))
     renamed = _RENAMED.get(class_name, {})
     out = {renamed.get(k, k): v for k, v in config.items() if k not in dropped}

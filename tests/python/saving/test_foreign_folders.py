@@ -253,6 +253,19 @@ def test_an_operation_that_is_no_layer_is_refused_by_name(tmp_path):
         keras.saving.load_model(tmp_path / "model")
 
 
+def test_sequences_that_come_time_first_are_refused(tmp_path):
+    model = keras.Sequential([keras.Input((4, 3)), layers.LSTM(2, name="l")])
+    model.save(tmp_path / "model")
+
+    def time_first(saved):
+        topology = saved["modelTopology"]["config"]["layers"]
+        next(e for e in topology if e["class_name"] == "LSTM")["config"]["time_major"] = True
+
+    strip_addax(tmp_path / "model", time_first)
+    with pytest.raises(ValueError, match=r"'l' \(LSTM\).*time_major"):
+        keras.saving.load_model(tmp_path / "model")
+
+
 @pytest.mark.parametrize(
     ("named", "said"),
     [
