@@ -23,8 +23,4 @@ namespace addax {
 // ⌈a / b⌉ for a ≥ 0, b > 0, without the overflow of (a + b − 1).
 [[gnu::always_inline]] inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
 
-[[gnu::always_inline]] inline std::int64_t round_up(std::int64_t a, std::int64_t multiple) {
-  return checked_mul(ceil_div(a, multiple), multiple);
-}
-
 }  // namespace addax

@@ -284,7 +284,7 @@ class Task {
     } else {
       tile.b = item_.b + first_k_ * ldb_ + column;
       tile.b_step = ldb_;
-      if (tile.columns % kLanes<T> != 0) tile.b_end = item_.b + (job_.k - 1) * ldb_ + job_.n;
+      if (job_.k > 0 && tile.columns % kLanes<T> != 0) tile.b_end = item_.b + (job_.k - 1) * ldb_ + job_.n;
     }
   }
 

@@ -107,8 +107,7 @@ ADDAX_INLINE void finish(Vec<T> (&acc)[MR][NV], const Tile<T>& t, std::int64_t l
     for (int v = 0; v < NV; ++v) {
       const T* from = t.bias + v * W;
       const Vec<T> bias = v < NV - 1 || last == W ? load(from) : load_partial(from, last);
-      column(
-          v, [&](Vec<T> & x, const T*) __attribute__((always_inline)) { x += bias; });
+      column(v, [&](Vec<T> & x, const T*) __attribute__((always_inline)) { x += bias; });
     }
   }
   if (t.activation != Activation::none) {

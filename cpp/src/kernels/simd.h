@@ -334,14 +334,6 @@ ADDAX_INLINE Lane<V> reduce_add(V v) {
     return reduce_add_halves(v, std::make_integer_sequence<int, n / 2>{});
   }
 }
-template <class V>
-ADDAX_INLINE Lane<V> reduce_max(V v) {
-  return reduce_lanes(v, [](Lane<V> a, Lane<V> b) { return max_nan(a, b); });
-}
-template <class V>
-ADDAX_INLINE Lane<V> reduce_min(V v) {
-  return reduce_lanes(v, [](Lane<V> a, Lane<V> b) { return min_nan(a, b); });
-}
 
 // True if the comparison held in some lane / in all lanes.
 template <class M>

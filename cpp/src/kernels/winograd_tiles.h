@@ -179,20 +179,21 @@ struct TiledImages {
   }
 
   // The tile's first pixel, within the image or not.
-  ADDAX_INLINE const float* corner(const TileGrid::At& at) const {
-    return data + ((at.image * rows + first_row(at)) * columns + first_column(at)) * channels;
+  ADDAX_INLINE const float* corner(const TileGrid::At& at) const { return data + offset_of(at); }
+  std::int64_t offset_of(const TileGrid::At& at) const {
+    return ((at.image * rows + first_row(at)) * columns + first_column(at)) * channels;
   }
 
   // The addresses of the pixels of a tile that is not inside, row by row.
   template <int size>
   void list_pixels(const TileGrid::At& at, const float* (&pixels)[size * size]) const {
     const std::int64_t row = first_row(at), column = first_column(at);
-    const float* line = corner(at);
+    std::int64_t line = offset_of(at);  // may lie before the image: no address until a pixel exists
     for (int i = 0; i < size; ++i, line += columns * channels) {
       const bool row_exists = row + i >= 0 && row + i < rows;
       for (int j = 0; j < size; ++j) {
         const bool exists = row_exists & (column + j >= 0) & (column + j < columns);
-        pixels[size * i + j] = exists ? line + j * channels : zeros;
+        pixels[size * i + j] = exists ? data + line + j * channels : zeros;
       }
     }
   }
