@@ -379,8 +379,13 @@ class Forward {
   T* product_ = nullptr;                // sums of a strip, or of all of them
 };
 
-// Whether rows are so few that the inputs' weights are better read once for all steps.
-bool few_rows(const RecurrentShape& s) { return s.features > 0 && s.batch <= 4; }
+// Whether the inputs are better multiplied for all steps at once: rows are so few that their weights would be read once
+// a step, or the products stay in the second-level cache.
+bool inputs_first(const RecurrentShape& s) {
+  constexpr std::int64_t kCached = std::int64_t{256} << 10;
+  const std::int64_t bytes = s.batch * s.steps * s.units * gate_count(s.cell) * std::int64_t{sizeof(float)};
+  return s.features > 0 && (s.batch <= 4 || bytes <= kCached);
+}
 
 // Numbers of the products of all inputs, of which `weights.gates` come first.
 template <class T>
@@ -411,7 +416,7 @@ void run(const Recurrent<T>& job) {
   const Weights<T> weights(job.shape, packed ? const_cast<T*>(job.weights) : workspace);
   if (!packed) weights.pack({job.shape.cell, job.shape.units, 0, nullptr, job.weights, nullptr, nullptr});
   const T* all_inputs = nullptr;
-  if (few_rows(job.shape)) {
+  if (inputs_first(job.shape)) {
     multiply_all_inputs(job, weights, workspace);
     all_inputs = workspace;
   }
@@ -426,9 +431,9 @@ void run(const Recurrent<T>& job) {
 template <class T>
 std::int64_t workspace(const RecurrentShape& shape) {
   const Weights<T> weights(shape, nullptr);
-  const std::int64_t numbers = shape.features == 0 ? weights.size()
-                               : few_rows(shape)   ? all_inputs_size(shape, weights)
-                                                   : 0;
+  const std::int64_t numbers = shape.features == 0   ? weights.size()
+                               : inputs_first(shape) ? all_inputs_size(shape, weights)
+                                                     : 0;
   return numbers * static_cast<std::int64_t>(sizeof(T));
 }
 
