@@ -237,36 +237,58 @@ TEST_CASE("float64 depthwise convolutions agree with the definition") {
   check_convolutions<double>(Kind::depthwise, 60, 4);
 }
 
-TEST_CASE("convolutions have the same bits for any number of threads") {
+namespace {
+
+// Two-dimensional, 3×3, `same`.
+ConvShape square(std::int64_t batch, std::int64_t size, std::int64_t stride, std::int64_t in, std::int64_t out) {
+  ConvShape s{};
+  s.batch = batch;
+  for (int d = 0; d < kSpatial; ++d) {
+    s.in[d] = s.out[d] = s.kernel[d] = s.stride[d] = s.dilation[d] = s.groups = 1;
+    if (d == 0) continue;
+    s.in[d] = size;
+    s.kernel[d] = 3;
+    s.stride[d] = stride;
+    s.out[d] = (size + stride - 1) / stride;
+    s.pad_low[d] = ((s.out[d] - 1) * stride + 3 - size) / 2;
+  }
+  s.in_channels = in;
+  s.out_channels = out;
+  return s;
+}
+
+void check_any_number_of_threads(const ConvShape& s, Kind kind) {
+  CAPTURE(describe(s));
   const int before = addax::thread_count();
   test::Numbers numbers(5);
-  for (const Kind kind : {Kind::direct, Kind::depthwise}) {
-    ConvShape s{};
-    s.batch = 4;
-    for (int d = 0; d < kSpatial; ++d) {
-      s.in[d] = s.out[d] = d == 0 ? 1 : 30;
-      s.kernel[d] = d == 0 ? 1 : 3;
-      s.stride[d] = s.dilation[d] = s.groups = 1;
-      s.pad_low[d] = d == 0 ? 0 : 1;
-    }
-    s.in_channels = 24;
-    s.out_channels = 48;
-    const Problem<float> problem(numbers, s, kind);
-    std::vector<std::vector<float>> y, dx, dw;
-    for (const int threads : {1, 2, 4}) {
-      addax::set_thread_count(threads);
-      y.emplace_back(static_cast<std::size_t>(problem.y_size));
-      dx.emplace_back(static_cast<std::size_t>(problem.x_size));
-      dw.emplace_back(static_cast<std::size_t>(problem.w_size));
-      problem.forward(y.back().data());
-      problem.data_gradient(dx.back().data());
-      problem.kernel_gradient(dw.back().data());
-    }
-    for (int i = 1; i < 3; ++i) {
-      CHECK(y[0] == y[static_cast<std::size_t>(i)]);
-      CHECK(dx[0] == dx[static_cast<std::size_t>(i)]);
-      CHECK(dw[0] == dw[static_cast<std::size_t>(i)]);
-    }
+  const Problem<float> problem(numbers, s, kind);
+  std::vector<std::vector<float>> y, dx, dw;
+  for (const int threads : {1, 2, 4}) {
+    addax::set_thread_count(threads);
+    y.emplace_back(static_cast<std::size_t>(problem.y_size));
+    dx.emplace_back(static_cast<std::size_t>(problem.x_size));
+    dw.emplace_back(static_cast<std::size_t>(problem.w_size));
+    problem.forward(y.back().data());
+    problem.data_gradient(dx.back().data());
+    problem.kernel_gradient(dw.back().data());
+  }
+  for (std::size_t i = 1; i < 3; ++i) {
+    CHECK(y[0] == y[i]);
+    CHECK(dx[0] == dx[i]);
+    CHECK(dw[0] == dw[i]);
   }
   addax::set_thread_count(before);
+}
+
+}  // namespace
+
+TEST_CASE("convolutions have the same bits for any number of threads") {
+  for (const Kind kind : {Kind::direct, Kind::depthwise}) check_any_number_of_threads(square(4, 30, 1, 24, 48), kind);
+}
+
+TEST_CASE("a single small image is shared between threads by channels or phases, with the same bits") {
+  check_any_number_of_threads(square(1, 8, 1, 300, 300), Kind::depthwise);  // pieces of 80, 80, 80 and 60 channels
+  check_any_number_of_threads(square(1, 14, 2, 300, 300), Kind::depthwise);
+  check_any_number_of_threads(square(1, 14, 2, 32, 32), Kind::direct);  // the data gradient's four phases
+  check_any_number_of_threads(square(1, 15, 3, 20, 40), Kind::direct);
 }

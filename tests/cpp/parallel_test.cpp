@@ -111,6 +111,13 @@ TEST_CASE("the exception of the lowest failing chunk reaches the caller, and the
         caught = first;
       }
       CHECK(caught == 5);
+      caught = -1;
+      try {  // of a few chunks helpers begin with the last
+        parallel_for(4, 1, [](std::int64_t first, std::int64_t) { throw first; });
+      } catch (std::int64_t first) {
+        caught = first;
+      }
+      CHECK(caught == 0);
     }
     CHECK(harmonic(1000, 10) > 7.0f);
   }

@@ -19,7 +19,7 @@ void run_chunks(std::int64_t n, std::int64_t grain, ChunkFunction function, cons
 bool runs_serially();
 
 // Runs body(first, last) over chunks that cover [0, n). The chunks depend on n and grain alone, never on the number of
-// threads, and begin at multiples of grain (≥ 1, the least work worth sending to a thread; some 10 µs), so that what a
+// threads, and begin at multiples of grain (≥ 1, the least work worth sending to a thread; some 2 µs), so that what a
 // chunk computes has the same bits for any number of threads. Serial when there is one chunk, one thread, or when
 // called inside a chunk. The first exception, in chunk order, is rethrown here; the chunks after it may not run.
 // Allocates nothing.

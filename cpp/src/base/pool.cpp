@@ -33,7 +33,7 @@ constexpr auto kPinInterval = std::chrono::milliseconds(1);
 constexpr std::size_t kStackBytes = std::size_t{8} << 20;
 // Regions that can be open at once, one per calling thread; further callers run serially.
 constexpr int kSlots = 8;
-constexpr int kFewChunks = 4;
+constexpr int kFewChunks = 4;  // of a region; see claim
 
 inline void relax() {
 #if defined(__x86_64__)

@@ -105,8 +105,8 @@ WinogradPlan plan_of(const Walk& w) {
   const auto tasks = [&] { return p.chunks * p.panel_groups; };
   const auto panels_of_group = [&] { return ceil_div(p.panels, p.panel_groups); };
   const auto cut_tiles = [&](std::int64_t least) {
-    const std::int64_t most = p.tiles / least,
-                       even = most == 3 ? 4 : most;  // a third chunk would keep a thread waiting
+    const std::int64_t most = p.tiles / least;
+    const std::int64_t even = most == 3 ? 4 : most;  // a third chunk would keep a thread waiting
     p.chunks = std::max(p.chunks, std::min(ceil_div(wanted, p.panel_groups), even));
     p.chunk_tiles = std::min(p.chunk_tiles, ceil_div(p.tiles, p.chunks));
   };
