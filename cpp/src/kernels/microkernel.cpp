@@ -172,20 +172,12 @@ void tile_column(const Tile<T>& t, std::int64_t blocks) {
   }
 }
 
-template <class T>
-TileColumnFunction<T> column_of(int nv) {
-  if constexpr (kMaxVectors<T> >= 4) {
-    constexpr TileColumnFunction<T> kAll[] = {tile_column<T, 1>, tile_column<T, 2>, tile_column<T, 3>,
-                                              tile_column<T, 4>};
-    return kAll[nv - 1];
-  } else if constexpr (kMaxVectors<T> == 3) {
-    constexpr TileColumnFunction<T> kAll[] = {tile_column<T, 1>, tile_column<T, 2>, tile_column<T, 3>};
-    return kAll[nv - 1];
-  } else {
-    constexpr TileColumnFunction<T> kAll[] = {tile_column<T, 1>, tile_column<T, 2>};
-    return kAll[nv - 1];
-  }
+template <class T, int... I>
+constexpr std::array<TileColumnFunction<T>, sizeof...(I)> column_instances(std::integer_sequence<int, I...>) {
+  return {&tile_column<T, I + 1>...};
 }
+template <class T>
+constexpr auto kColumns = column_instances<T>(std::make_integer_sequence<int, kMaxVectors<T>>{});
 
 template <class T, int NV, Rows R, int... I>
 constexpr std::array<TileFunction<T>, 14> row_instances(std::integer_sequence<int, I...>) {
@@ -242,8 +234,12 @@ Blocking choose(std::int64_t m, std::int64_t n, int preferred) {
 TileFunction<float> tile_function(Rows rows, int mr, int nv, float) { return find<float>(rows, mr, nv); }
 TileFunction<double> tile_function(Rows rows, int mr, int nv, double) { return find<double>(rows, mr, nv); }
 
-TileColumnFunction<float> tile_column_function(int nv, float) { return column_of<float>(nv); }
-TileColumnFunction<double> tile_column_function(int nv, double) { return column_of<double>(nv); }
+TileColumnFunction<float> tile_column_function(int nv, float) {
+  return kColumns<float>[static_cast<std::size_t>(nv - 1)];
+}
+TileColumnFunction<double> tile_column_function(int nv, double) {
+  return kColumns<double>[static_cast<std::size_t>(nv - 1)];
+}
 
 Blocking choose_blocking(std::int64_t m, std::int64_t n, float, int preferred) {
   return choose<float>(m, n, preferred);
