@@ -173,11 +173,11 @@ void tile_column(const Tile<T>& t, std::int64_t blocks) {
 }
 
 template <class T, int... I>
-constexpr std::array<TileColumnFunction<T>, sizeof...(I)> column_instances(std::integer_sequence<int, I...>) {
+constexpr std::array<TileColumnFunction<T>, kMaxVectors<T>> column_instances(std::integer_sequence<int, I...>) {
   return {&tile_column<T, I + 1>...};
 }
 template <class T>
-constexpr auto kColumns = column_instances<T>(std::make_integer_sequence<int, kMaxVectors<T>>{});
+constexpr auto kColumnFunctions = column_instances<T>(std::make_integer_sequence<int, kMaxVectors<T>>{});
 
 template <class T, int NV, Rows R, int... I>
 constexpr std::array<TileFunction<T>, 14> row_instances(std::integer_sequence<int, I...>) {
@@ -235,10 +235,10 @@ TileFunction<float> tile_function(Rows rows, int mr, int nv, float) { return fin
 TileFunction<double> tile_function(Rows rows, int mr, int nv, double) { return find<double>(rows, mr, nv); }
 
 TileColumnFunction<float> tile_column_function(int nv, float) {
-  return kColumns<float>[static_cast<std::size_t>(nv - 1)];
+  return kColumnFunctions<float>[static_cast<std::size_t>(nv - 1)];
 }
 TileColumnFunction<double> tile_column_function(int nv, double) {
-  return kColumns<double>[static_cast<std::size_t>(nv - 1)];
+  return kColumnFunctions<double>[static_cast<std::size_t>(nv - 1)];
 }
 
 Blocking choose_blocking(std::int64_t m, std::int64_t n, float, int preferred) {
